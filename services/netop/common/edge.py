@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The typed edge between text (JSON, YAML) and frozen dataclasses.
+
+A `Field` is a value together with the path that leads to it, so that every
+complaint names the place: ``vrfs[2].vni: 0 is not between 1 and 16777215``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+class FieldError(ValueError):
+    """A value that does not fit; `path`, `value` and `reason` say where, what and why."""
+
+    def __init__(self, path: str, value: object, reason: str) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.path = path
+        self.value = value
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Field:
+    """A value of unknown type at a known path.
+
+    The getters either return the type they name or raise `FieldError`.
+    """
+
+    value: object
+    path: str = ""
+
+    def fail(self, reason: str) -> FieldError:
+        """Return the error that says what is wrong with this very value."""
+        return FieldError(self.path, self.value, reason)
+
+    def __getitem__(self, key: str) -> Field:
+        """Return the member `key` of this object; an absent one is a Field of None."""
+        if not isinstance(self.value, dict):
+            raise self.fail(f"{_show(self.value)} is not an object")
+        path = f"{self.path}.{key}" if self.path else key
+        return Field(self.value.get(key), path)
+
+    @property
+    def absent(self) -> bool:
+        """True where the key is missing or null; the two mean the same to us."""
+        return self.value is None
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of this object; raises FieldError where one is not text."""
+        if not isinstance(self.value, dict):
+            raise self.fail(f"{_show(self.value)} is not an object")
+        for key in self.value:
+            if not isinstance(key, str):
+                raise self.fail(f"the key {_show(key)} is not text; put it into quotes")
+        return tuple(self.value)
+
+    def text(self, longest: int = 4096) -> str:
+        """Return this value as text of at most `longest` characters."""
+        if not isinstance(self.value, str):
+            raise self.fail(f"{_show(self.value)} is not text")
+        if len(self.value) > longest:
+            raise self.fail(f"is longer than {longest} characters")
+        return self.value
+
+    def optional_text(self, longest: int = 4096) -> str | None:
+        """Return text, or None where it is absent."""
+        return None if self.absent else self.text(longest)
+
+    def integer(self, low: int, high: int) -> int:
+        """Return a whole number from `low` to `high`, both included."""
+        # bool is an int to Python, but `vni: yes` is a slip of the pen.
+        if isinstance(self.value, bool) or not isinstance(self.value, int):
+            raise self.fail(f"{_show(self.value)} is not a whole number")
+        if not low <= self.value <= high:
+            raise self.fail(f"{self.value} is not between {low} and {high}")
+        return self.value
+
+    def optional_integer(self, low: int, high: int) -> int | None:
+        """Return a whole number from `low` to `high`, or None where it is absent."""
+        return None if self.absent else self.integer(low, high)
+
+    def number(self, low: float, high: float) -> float:
+        """Return a number from `low` to `high`, both included."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            raise self.fail(f"{_show(self.value)} is not a number")
+        if not low <= self.value <= high:
+            raise self.fail(f"{self.value} is not between {low} and {high}")
+        return float(self.value)
+
+    def flag(self) -> bool:
+        """Return true or false."""
+        if not isinstance(self.value, bool):
+            raise self.fail(f"{_show(self.value)} is neither true nor false")
+        return self.value
+
+    def items(self) -> Iterator[Field]:
+        """Yield the members of this list; an absent list is an empty one."""
+        if self.absent:
+            return
+        if not isinstance(self.value, list):
+            raise self.fail(f"{_show(self.value)} is not a list")
+        for index, value in enumerate(self.value):
+            yield Field(value, f"{self.path}[{index}]")
+
+
+def _show(value: object) -> str:
+    """Return a short picture of a value for an error message, free of control characters."""
+    picture = repr(value)
+    return picture if len(picture) <= 60 else f"{picture[:57]}..."

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong, with whom, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netop.common.edge import Field, FieldError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One complaint that a person can act on.
+
+    `subject` names the object (``VRFRouteConfiguration red-a``, ``config.yaml``,
+    ``vx.red``), `field` the place in it (may be empty), `value` what stands there
+    (may be empty), `reason` why that cannot be, `remedy` the way out. `vrf` is the
+    VRF that suffers from it, empty where it is none in particular.
+    """
+
+    subject: str
+    reason: str
+    field: str = ""
+    value: str = ""
+    remedy: str = ""
+    vrf: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.subject}: {self.field}" if self.field else self.subject
+        shown = f" {self.value!r}" if self.value and self.value not in self.reason else ""
+        end = f"; {self.remedy}" if self.remedy else ""
+        return f"{place}{shown}: {self.reason}{end}"
+
+    @classmethod
+    def of(cls, subject: str, error: FieldError, remedy: str = "", vrf: str = "") -> Problem:
+        """Return the problem that a value at the edge poses."""
+        value = error.value
+        shown = str(value)[:120] if isinstance(value, str | int | float) else ""
+        return cls(subject, error.reason, error.path, shown, remedy, vrf)
+
+    @classmethod
+    def parse(cls, field: Field) -> Problem:
+        """Return the problem that a document carries; raises FieldError."""
+        return cls(
+            subject=field["subject"].text(),
+            reason=field["reason"].text(),
+            field=field["field"].text(),
+            value=field["value"].text(),
+            remedy=field["remedy"].text(),
+            vrf=field["vrf"].text(),
+        )

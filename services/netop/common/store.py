@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state directory: reading documents, and replacing them atomically."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+from netop.common.documents import Document
+from netop.common.edge import Field, FieldError
+
+STATE_ROOT = Path("/run/netop")
+
+D = TypeVar("D", bound=Document)
+
+
+class DocumentError(Exception):
+    """A document is there but cannot be used; the message names file and place."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """The documents below `root`, which is /run/netop but for tests."""
+
+    root: Path = STATE_ROOT
+
+    def path(self, kind: type[Document]) -> Path:
+        """Return where a document of that kind stands."""
+        return self.root / kind.WRITER / kind.FILE
+
+    def read(self, kind: type[D]) -> D | None:
+        """Return the document, or None where it is not written yet; raises DocumentError."""
+        path = self.path(kind)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise DocumentError(f"{path}: cannot be read: {error}") from error
+        return parse_document(kind, text, str(path))
+
+    def publish(self, document: Document) -> bool:
+        """Replace the document on disk; return False where it already says the same.
+
+        Not writing what is already there keeps two daemons from waking each other for ever.
+        Raises OSError where the disk refuses.
+        """
+        path = self.path(type(document))
+        text = document_text(document)
+        try:
+            if path.read_text(encoding="utf-8") == text:
+                return False
+        except (OSError, UnicodeDecodeError):
+            pass  # absent or damaged: writing it is the cure
+        replace_file(path, text)
+        return True
+
+
+def parse_document(kind: type[D], text: str, origin: str) -> D:
+    """Return the document that `text` holds; raises DocumentError."""
+    try:
+        field = Field(json.loads(text))
+        version = field["version"].integer(0, 1 << 31)
+        if version != kind.VERSION:
+            raise field["version"].fail(
+                f"is {version}, this netop reads {kind.VERSION}; "
+                f"restart netop-{kind.WRITER}.service to have it written anew"
+            )
+        return kind.parse(field)
+    except (ValueError, RecursionError) as error:
+        place = f"{error}" if isinstance(error, FieldError) else f"is not JSON: {error}"
+        raise DocumentError(f"{origin}: {place}") from error
+
+
+def document_text(document: Document) -> str:
+    """Return the document as JSON, with its schema version."""
+    body = {"version": document.VERSION, **dataclasses.asdict(document)}
+    return json.dumps(body, indent=1, default=_encode) + "\n"
+
+
+def replace_file(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace `path` so that a reader, or a crash, sees the old text or the new, never half.
+
+    Temporary file in the same directory, fsync, rename, fsync of the directory (rename(2)).
+    Raises OSError; the temporary file is gone then.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), mode)
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files that a killed `replace_file(path)` left beside `path`."""
+    for leftover in path.parent.glob(f".{path.name}.*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _encode(value: Any) -> str:
+    if isinstance(
+        value,
+        ipaddress.IPv4Address
+        | ipaddress.IPv6Address
+        | ipaddress.IPv4Network
+        | ipaddress.IPv6Network,
+    ):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in a document")

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wakes a daemon when files change, by the watchdog library's inotify observer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+# Reading a file makes these; a daemon that woke itself by reading would never sleep.
+_READS = frozenset({"opened", "closed_no_write"})
+
+
+class FileWatch(FileSystemEventHandler):
+    """Calls `changed` whenever one of `paths`, or a file directly in one of them, changes.
+
+    A path that does not exist yet is waited for at its nearest ancestor that does; a
+    directory that is removed and made again is found again. `changed` is called in the
+    observer's thread, possibly without need: it only means "look again".
+    """
+
+    def __init__(self, paths: Iterable[Path], changed: Callable[[], None]) -> None:
+        self._paths = tuple(path.absolute() for path in paths)
+        self._changed = changed
+        self._observer: BaseObserver = Observer()
+        self._watches: dict[Path, ObservedWatch] = {}
+
+    def start(self) -> None:
+        """Begin to watch; what is there already is the caller's to read after this."""
+        self._aim()
+        self._observer.start()
+        # A directory made between the two lines above is found here.
+        self._aim()
+
+    def stop(self) -> None:
+        """End the observer's threads."""
+        self._observer.stop()
+        self._observer.join()
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Called by watchdog, in its thread."""
+        if event.event_type in _READS:
+            return
+        touched = [Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path]
+        if not any(self._concerns(path) for path in touched):
+            return
+        self._aim()
+        self._changed()
+
+    def _concerns(self, touched: Path) -> bool:
+        # replace_file's temporary files are nobody's business until they are renamed.
+        if touched.name.startswith("."):
+            return False
+        return any(
+            path in {touched, touched.parent} or touched in path.parents for path in self._paths
+        )
+
+    def _aim(self) -> None:
+        """Watch the nearest existing directory of each path, and no other."""
+        wanted = {self._nearest(path) for path in self._paths}
+        # The parents too: they tell when the directory itself is removed and made again.
+        wanted |= {directory.parent for directory in wanted}
+        for directory in self._watches.keys() - wanted:
+            self._drop(directory)
+        for directory in wanted:
+            watch = self._watches.get(directory)
+            if watch is None:
+                self._add(directory)
+
+    def _add(self, directory: Path) -> None:
+        try:
+            self._watches[directory] = self._observer.schedule(self, str(directory))
+        except OSError:
+            # It went away, or may not be read; its parent's watch tells of any change.
+            self._watches.pop(directory, None)
+
+    def _drop(self, directory: Path) -> None:
+        self._observer.unschedule(self._watches.pop(directory))
+
+    @staticmethod
+    def _nearest(path: Path) -> Path:
+        candidate = path if path.is_dir() else path.parent
+        while not candidate.is_dir() and candidate != candidate.parent:
+            candidate = candidate.parent
+        return candidate

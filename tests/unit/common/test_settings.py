@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""config.yaml: the seed's file works as it stands, and a slip costs only itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netop.common.settings import NodeSettings, SettingsError, parse_settings, read_settings
+
+SEED = """
+vnimap: # VRF name to VNI mapping for the site
+  vrf1: 100
+  vrf2: 101
+skipVRFConfig: # Only configure route-maps / prefix-lists
+- mgmt_vrf
+bpfInterfaces:
+- "br.mgmt_vrf"
+- "vx.200"
+"""
+
+
+def test_the_seeds_file_works_as_it_stands() -> None:
+    settings = parse_settings(SEED, "config.yaml")
+    assert settings.vni_map == (("vrf1", 100), ("vrf2", 101))
+    assert settings.skip_vrfs == ("mgmt_vrf",)
+    assert settings.bpf_interfaces == ("br.mgmt_vrf", "vx.200")
+    assert settings.debounce == 30
+    assert settings.node == NodeSettings(50, 79, 9000, "dum.underlay", "br.cluster", None)
+    assert settings.problems == ()
+
+
+def test_the_optional_keys() -> None:
+    text = (
+        "{debounce: 2.5, tableRange: 100-120, mtu: 1500, underlay: lo1, clusterBridge: b, asn: 7}"
+    )
+    settings = parse_settings(text, "config.yaml")
+    assert settings.debounce == 2.5
+    assert settings.node == NodeSettings(100, 120, 1500, "lo1", "b", 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("vnimap: {red: 0, blue: 5}", "vnimap.red: 0 is not between"),
+        ("vnimap: {red: 16777216, blue: 5}", "vnimap.red: 16777216 is not between"),
+        ("vnimap: {red: yes, blue: 5}", "vnimap.red: True is not a whole number"),
+        ("vnimap: {averylongname: 1, blue: 5}", "longer than 12"),
+        ("vnimap: {'a b': 1, blue: 5}", "is no VRF name"),
+        ("vnimap: {blue: 5, green: 5}", "VNI 5 already belongs to VRF blue"),
+        ("{vnimap: {blue: 5}, skipVRFConfig: [a/b]}", "is no VRF name"),
+        ("{vnimap: {blue: 5}, bpfInterfaces: eth0}", "is not a list"),
+        ("{vnimap: {blue: 5}, debounce: soon}", "debounce: 'soon' is not a number"),
+        ("{vnimap: {blue: 5}, tableRange: 250-260}", "takes tables 0 or 253 to 255"),
+        ("{vnimap: {blue: 5}, mtu: 100}", "mtu: 100 is not between 1280"),
+        ("{vnimap: {blue: 5}, vniMap: {}}", "vniMap: is no setting of netop"),
+    ],
+)
+def test_a_slip_costs_only_itself(text: str, complaint: str) -> None:
+    settings = parse_settings(text, "config.yaml")
+    assert settings.vni_of("blue") == 5
+    assert len(settings.problems) == 1
+    sentence = str(settings.problems[0])
+    assert sentence.startswith("config.yaml: ")
+    assert complaint in sentence.replace("config.yaml: ", "", 1) or complaint in sentence
+
+
+@pytest.mark.parametrize("text", ["- a", "just words", "vnimap: [}", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused_by_name(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^config\.yaml: "):
+        parse_settings(text, "config.yaml")
+
+
+def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_settings(tmp_path)
