@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node as a booted container: everything but VRFs, at native speed, up in about a second."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.cache import Cache, Held, remove_tree
+from tests.lab.node import Node
+from tests.lab.process import LabError, tail
+from tests.lab.progress import Progress
+from tests.lab.roots import Mounting, discardable, nspawn_command
+
+ENVIRONMENT = (
+    "HOME=/root", "LANG=C.UTF-8", "TERM=dumb", "PYTHONDONTWRITEBYTECODE=1",
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+)  # fmt: skip
+BOOT_LIMIT = 60.0
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A directory of the host that the container sees at `target`, read-only."""
+
+    source: Path
+    target: str
+
+
+class Container(Node):
+    """A booted node root. Changes go to memory and are gone with it."""
+
+    def __init__(
+        self, cache: Cache, root: Held, progress: Progress, binds: Sequence[Bind] = ()
+    ) -> None:
+        super().__init__("container", progress, cache.scratch("failures"))
+        self._root = root
+        self._directory = Path(tempfile.mkdtemp(prefix="container-", dir=cache.scratch("run")))
+        self._process = self._spawn(binds)
+        try:
+            self._leader = self._await_boot()
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def console(self) -> Path:
+        return self._directory / "console.log"
+
+    def _spawn(self, binds: Sequence[Bind]) -> subprocess.Popen[bytes]:
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind(str(self._directory / "notify"))
+        mounting = with_headers(discardable([self._root.path / "root"], self._directory / "mnt"))
+        command = nspawn_command(mounting, [
+            "--boot", "--private-network", "--capability=all", "--notify-ready=yes",
+            "--console=read-only", "--machine", self._directory.name.replace("_", "-"),
+            "--hostname=node", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
+            *(f"--bind-ro={bind.source}:{bind.target}" for bind in binds),
+        ])  # fmt: skip
+        with self.console.open("wb") as console:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                pass_fds=[self._root.lock], start_new_session=True,
+                env={
+                    **os.environ,
+                    "NOTIFY_SOCKET": str(self._directory / "notify"),
+                    # As on a machine: sysctls can be written, bpf() and what else may be called.
+                    "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes",
+                    "SYSTEMD_SECCOMP": "0",
+                },
+            )  # fmt: skip
+
+    def _await_boot(self) -> int:
+        """Wait for the container's systemd to say that it is up; the process id of that."""
+        leader = 0
+        self._notify.settimeout(1.0)
+        end = time.monotonic() + BOOT_LIMIT
+        while time.monotonic() < end:
+            if self._process.poll() is not None:
+                break
+            try:
+                message = self._notify.recv(4096).decode(errors="replace")
+            except TimeoutError:
+                continue
+            if found := re.search(r"X_NSPAWN_LEADER_PID=(\d+)", message):
+                leader = int(found[1])
+            if leader and "READY=1" in message.splitlines():
+                return leader
+        raise LabError(
+            f"the container did not boot within {BOOT_LIMIT:.0f} s; its console ends:\n"
+            + tail(self.console.read_text(encoding="utf-8", errors="replace"))
+        )
+
+    def execute(self, script: str, stdin: bytes, timeout: float) -> tuple[bytes, bytes, int]:
+        command = [
+            "nsenter", f"--target={self._leader}", "--mount", "--uts", "--ipc", "--net", "--pid",
+            "--cgroup", "--root", "--wd", "--", "env", "-i", *ENVIRONMENT, "sh", "-c", script,
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, timeout=timeout, check=False
+        )
+        return done.stdout, done.stderr, done.returncode
+
+    def interact(self, script: str) -> int:
+        """Run a command on the terminal that this program has; its exit code."""
+        return subprocess.call([
+            "nsenter", f"--target={self._leader}", "--all", "--root", "--wd", "--",
+            "env", "-i", *ENVIRONMENT, f"TERM={os.environ.get('TERM', 'dumb')}", "sh", "-c", script,
+        ])  # fmt: skip
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            # Nothing in it outlives this process, so it need not shut down in good order.
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._notify.close()
+        if self._directory.exists():
+            remove_tree(self._directory)
+
+
+def with_headers(mounting: Mounting) -> Mounting:
+    """Let bcc in the container find the node's kernel headers under the host kernel's name."""
+    script = (
+        f"modules={mounting.root}/usr/lib/modules; mkdir -p $modules/$(uname -r)\n"
+        f"for name in build source; do ln -sf ../$(ls $modules | grep cloud | head -1)/$name"
+        " $modules/$(uname -r)/$name; done\n"
+    )
+    return Mounting(mounting.script + script, mounting.root)
