@@ -7,6 +7,7 @@ complaint names the place: ``vrfs[2].vni: 0 is not between 1 and 16777215``.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,10 +36,14 @@ class Field:
         """Return the error that says what is wrong with this very value."""
         return FieldError(self.path, self.value, reason)
 
+    def misfit(self, reason: str) -> FieldError:
+        """Return the error of a value that is missing or of another type than wanted."""
+        return self.fail("is missing" if self.absent else f"{_show(self.value)} is {reason}")
+
     def __getitem__(self, key: str) -> Field:
         """Return the member `key` of this object; an absent one is a Field of None."""
         if not isinstance(self.value, dict):
-            raise self.fail(f"{_show(self.value)} is not an object")
+            raise self.misfit("not an object")
         path = f"{self.path}.{key}" if self.path else key
         return Field(self.value.get(key), path)
 
@@ -50,7 +55,7 @@ class Field:
     def keys(self) -> tuple[str, ...]:
         """Return the keys of this object; raises FieldError where one is not text."""
         if not isinstance(self.value, dict):
-            raise self.fail(f"{_show(self.value)} is not an object")
+            raise self.misfit("not an object")
         for key in self.value:
             if not isinstance(key, str):
                 raise self.fail(f"the key {_show(key)} is not text; put it into quotes")
@@ -59,7 +64,7 @@ class Field:
     def text(self, longest: int = 4096) -> str:
         """Return this value as text of at most `longest` characters."""
         if not isinstance(self.value, str):
-            raise self.fail(f"{_show(self.value)} is not text")
+            raise self.misfit("not text")
         if len(self.value) > longest:
             raise self.fail(f"is longer than {longest} characters")
         return self.value
@@ -72,9 +77,9 @@ class Field:
         """Return a whole number from `low` to `high`, both included."""
         # bool is an int to Python, but `vni: yes` is a slip of the pen.
         if isinstance(self.value, bool) or not isinstance(self.value, int):
-            raise self.fail(f"{_show(self.value)} is not a whole number")
+            raise self.misfit("not a whole number")
         if not low <= self.value <= high:
-            raise self.fail(f"{self.value} is not between {low} and {high}")
+            raise self.fail(f"{_show(self.value)} is not between {low} and {high}")
         return self.value
 
     def optional_integer(self, low: int, high: int) -> int | None:
@@ -84,15 +89,15 @@ class Field:
     def number(self, low: float, high: float) -> float:
         """Return a number from `low` to `high`, both included."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            raise self.fail(f"{_show(self.value)} is not a number")
+            raise self.misfit("not a number")
         if not low <= self.value <= high:
-            raise self.fail(f"{self.value} is not between {low} and {high}")
+            raise self.fail(f"{_show(self.value)} is not between {low} and {high}")
         return float(self.value)
 
     def flag(self) -> bool:
         """Return true or false."""
         if not isinstance(self.value, bool):
-            raise self.fail(f"{_show(self.value)} is neither true nor false")
+            raise self.misfit("neither true nor false")
         return self.value
 
     def items(self) -> Iterator[Field]:
@@ -100,12 +105,21 @@ class Field:
         if self.absent:
             return
         if not isinstance(self.value, list):
-            raise self.fail(f"{_show(self.value)} is not a list")
+            raise self.misfit("not a list")
         for index, value in enumerate(self.value):
             yield Field(value, f"{self.path}[{index}]")
 
 
 def _show(value: object) -> str:
     """Return a short picture of a value for an error message, free of control characters."""
-    picture = repr(value)
+    picture = _Picture().repr(value)
     return picture if len(picture) <= 60 else f"{picture[:57]}..."
+
+
+class _Picture(reprlib.Repr):
+    """repr() within bounds: YAML aliases make it easy to nest a list a billion times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxstring = self.maxother = self.maxlong = 60

@@ -36,6 +36,7 @@ class Journal:
     sink: Sink
     generation: int | None = None
     _told: dict[str, str] = field(default_factory=dict)
+    _about: dict[str, dict[str, object]] = field(default_factory=dict)
 
     def info(self, sentence: str, **fields: object) -> None:
         """Tell what was done."""
@@ -57,17 +58,24 @@ class Journal:
         """Tell a detail."""
         self._send(Priority.DEBUG, sentence, fields)
 
-    def standing(self, current: Mapping[str, str], **fields: object) -> None:
+    def standing(
+        self,
+        current: Mapping[str, str],
+        about: Mapping[str, Mapping[str, object]] | None = None,
+        **fields: object,
+    ) -> None:
         """Tell conditions once when they begin, once when they change and once when they end.
 
-        `current` maps what a condition is about to its sentence. Level-triggered daemons
-        see the same fault in every pass; the journal shall not.
+        `current` maps what a condition is about to its sentence, `about` to the fields of
+        that sentence alone. Level-triggered daemons see the same fault in every pass; the
+        journal shall not.
         """
         for subject, sentence in current.items():
             if self._told.get(subject) != sentence:
-                self.warning(sentence, **fields)
-        for subject in self._told.keys() - current.keys():
-            self.notice(f"{subject}: is well again", **fields)
+                self._about[subject] = dict((about or {}).get(subject, {}))
+                self.warning(sentence, **fields, **self._about[subject])
+        for subject in [each for each in self._told if each not in current]:
+            self.notice(f"{subject}: is well again", **fields, **self._about.pop(subject))
         self._told = dict(current)
 
     def _send(self, priority: Priority, sentence: str, fields: Mapping[str, object]) -> None:

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
-from netop.common import names
+from netop.common import names, yamltext
 from netop.common.edge import Field, FieldError
 from netop.common.problem import Problem
 
@@ -82,7 +80,9 @@ def read_settings(path: Path) -> Settings:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (PermissionError, IsADirectoryError, UnicodeDecodeError) as error:
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
     return parse_settings(text, str(path))
 
@@ -94,9 +94,9 @@ def parse_settings(text: str, origin: str) -> Settings:
     falls back to its default and is told as well, so that one slip stops nothing else.
     """
     try:
-        loaded = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{origin}: is not YAML: {' '.join(str(error).split())}") from error
+        loaded = yamltext.load(text)
+    except yamltext.YamlError as error:
+        raise SettingsError(f"{origin}: is not YAML: {error}") from error
     if loaded is None:
         loaded = {}
     if not isinstance(loaded, dict):

@@ -110,6 +110,14 @@ def test_a_standing_fault_is_told_once_and_so_is_its_end() -> None:
     ]
 
 
+def test_a_standing_fault_carries_its_own_fields_to_its_end() -> None:
+    told: list[dict[str, str]] = []
+    journal = Journal(lambda _, __, fields: told.append(dict(fields)))
+    journal.standing({"a": "a: wrong", "b": "b: wrong"}, {"a": {"resource": "red-a"}})
+    journal.standing({})
+    assert told == [{"NETOP_RESOURCE": "red-a"}, {}, {"NETOP_RESOURCE": "red-a"}, {}]
+
+
 def test_fields_carry_the_generation() -> None:
     told: list[dict[str, str]] = []
     journal = Journal(lambda _, __, fields: told.append(dict(fields)), generation=17)
