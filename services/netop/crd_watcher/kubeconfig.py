@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kubeconfig: where the API server is and how we prove who we are.
+
+The only module that imports `kubernetes`, whose loader knows the many forms of a
+credential (certificates, tokens, token files, exec plug-ins).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netop.common import yamltext
+from netop.common.edge import Field
+from netop.crd_watcher.fault import ClusterError, Fault
+
+
+@dataclass(frozen=True)
+class Access:
+    """What one reading of a kubeconfig came to.
+
+    `identity` changes with its text. `authorization` returns the value of the header,
+    empty where a certificate is all, and renews a token that is about to expire.
+    `server_name` is the name that the server's certificate is checked against, empty
+    for that of the URL.
+    """
+
+    host: str
+    origin: Path
+    identity: str
+    tls: ssl.SSLContext
+    server_name: str
+    authorization: Callable[[], str]
+    _files: tuple[Path, ...]
+    _stamps: tuple[object, ...]
+
+    def outdated(self) -> bool:
+        """Return whether the kubeconfig, or a file it refers to, is no longer what it was."""
+        return _stamps(self._files) != self._stamps
+
+
+def load_access(path: Path) -> Access:
+    """Return the access that the kubeconfig at `path` gives.
+
+    Raises ClusterError where it cannot be used.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        files = (path, *_referred(Field(yamltext.load(text)), path.parent))
+        # Taken before they are read: what changes meanwhile is read again.
+        stamps = _stamps(files)
+        configuration, tls = _load(path)
+    except ssl.SSLError as error:
+        reason = f"a certificate or key in {path} is not PEM, or they do not belong together"
+        raise ClusterError(Fault.KUBECONFIG, f"{reason} ({error.reason or error})") from error
+    except OSError as error:
+        reason = f"{error.filename or path} cannot be read: {error.strerror or error}"
+        raise ClusterError(Fault.KUBECONFIG, f"{reason}; {_way_out(path)}") from error
+    except (ValueError, _UnusableError) as error:
+        raise ClusterError(Fault.KUBECONFIG, f"{path} is no usable kubeconfig: {error}") from error
+    return Access(
+        host=configuration.host,
+        origin=path,
+        identity=hashlib.sha256(text.encode()).hexdigest(),
+        tls=tls,
+        server_name=configuration.tls_server_name or "",
+        authorization=lambda: _authorization(configuration),
+        _files=files,
+        _stamps=stamps,
+    )
+
+
+class _UnusableError(Exception):
+    """The library cannot make sense of the file."""
+
+
+def _load(path: Path) -> tuple[Any, ssl.SSLContext]:
+    # Half a second and 50 MB: only nodes with a cluster pay for it.
+    from kubernetes.client import Configuration
+    from kubernetes.config import ConfigException, kube_config
+
+    configuration = Configuration()
+    try:
+        kube_config.load_kube_config(
+            str(path), client_configuration=configuration, persist_config=False
+        )
+        return configuration, _tls(configuration)
+    except (ConfigException, AttributeError, KeyError, TypeError) as error:
+        # It trusts the shapes in the file; these are what it raises where they differ.
+        raise _UnusableError(error) from error
+    finally:
+        # The private key need not lie in /tmp any longer, nor be missed when /tmp is swept.
+        kube_config._cleanup_temp_files()  # noqa: SLF001
+
+
+def _tls(configuration: Any) -> ssl.SSLContext:
+    # Not create_default_context: since Python 3.13 it demands extensions (VERIFY_X509_STRICT)
+    # that the private authorities of clusters may lack, and kubectl does not.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    elif configuration.ssl_ca_cert:
+        context.load_verify_locations(configuration.ssl_ca_cert)
+    else:
+        context.load_default_certs()
+    if configuration.cert_file:
+        # Without a password given, OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(
+            configuration.cert_file, configuration.key_file, password=lambda: b""
+        )
+    return context
+
+
+def _authorization(configuration: Any) -> str:
+    value: str = configuration.get_api_key_with_prefix("authorization") or ""
+    # A token file usually ends with a newline, which no header may hold.
+    return value.strip()
+
+
+def _referred(kubeconfig: Field, directory: Path) -> Iterator[Path]:
+    """Yield the files that a kubeconfig refers to; raises FieldError where it is none."""
+    kubeconfig["current-context"].text()
+    for context in kubeconfig["contexts"].items():
+        context["context"]["cluster"].text()
+    for cluster in kubeconfig["clusters"].items():
+        cluster["cluster"]["server"].text()
+        yield from _files(cluster["cluster"], directory, "certificate-authority")
+    for user in kubeconfig["users"].items():
+        if not user["user"].absent:
+            yield from _files(
+                user["user"], directory, "client-certificate", "client-key", "tokenFile"
+            )
+
+
+def _files(section: Field, directory: Path, *keys: str) -> Iterator[Path]:
+    for key in keys:
+        name = section[key].optional_text()
+        if name:
+            yield directory / name
+
+
+def _stamps(files: tuple[Path, ...]) -> tuple[object, ...]:
+    """Return what changes when one of `files` is written, replaced or removed."""
+    found: list[object] = []
+    for path in files:
+        try:
+            status = path.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size))
+    return tuple(found)
+
+
+def _way_out(path: Path) -> str:
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    return f"user {user} must be able to: chgrp {user} {path}; chmod 0640 {path}"

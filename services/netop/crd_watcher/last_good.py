@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must survive a boot: the last good set of resources, and the generation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from netop.common.documents import Document, Source, parse_generation
+from netop.common.edge import Field
+from netop.common.store import (
+    DocumentError,
+    document_text,
+    parse_document,
+    remove_leftovers,
+    replace_file,
+)
+from netop.crd_watcher.resource import Resource
+
+
+@dataclass(frozen=True)
+class LastGood(Document):
+    """The resources that the latest generation was made of.
+
+    `digest` is of the content of `desired` in that generation, `source` where the
+    resources came from, `saved` since when they are so (ISO 8601).
+    """
+
+    WRITER: ClassVar[str] = "crd-watcher"
+    FILE: ClassVar[str] = "last-good.json"
+    VERSION: ClassVar[int] = 1
+
+    digest: str
+    source: Source
+    saved: str
+    resources: tuple[Resource, ...]
+
+    @classmethod
+    def parse(cls, field: Field) -> Self:
+        """Return the set; raises FieldError."""
+        source = field["source"]
+        if source.text() not in set(Source):
+            raise source.fail(f"{source.text()!r} is no source of resources")
+        return cls(
+            generation=parse_generation(field),
+            digest=field["digest"].text(longest=128),
+            source=Source(source.text()),
+            saved=field["saved"].text(longest=64),
+            resources=tuple(Resource.parse(item) for item in field["resources"].items()),
+        )
+
+
+@dataclass(frozen=True)
+class StateDirectory:
+    """`path` is systemd's StateDirectory: /var/lib/netop/crd-watcher.
+
+    The generation stands in a file of its own, too: a damaged set costs the set, but the
+    generation must not go back.
+    """
+
+    path: Path
+
+    def load(self) -> LastGood | None:
+        """Return the last good set, None where there is none yet; raises DocumentError."""
+        path = self.path / LastGood.FILE
+        try:
+            remove_leftovers(path)
+            remove_leftovers(self._counter)
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise DocumentError(f"{path}: cannot be read: {error}") from error
+        return parse_document(LastGood, text, str(path))
+
+    def generation(self) -> int:
+        """Return the latest generation that was written, 0 where that is not known."""
+        try:
+            text = self._counter.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return 0
+        return int(text) if text.isdecimal() and len(text) < 19 else 0
+
+    def save(self, last_good: LastGood) -> None:
+        """Replace what is saved; raises OSError where the disk refuses."""
+        replace_file(self.path / LastGood.FILE, document_text(last_good))
+        replace_file(self._counter, f"{last_good.generation}\n")
+
+    @property
+    def _counter(self) -> Path:
+        return self.path / "generation"

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The directory of manifests: resources for a node without a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netop.common import yamltext
+from netop.common.documents import Source
+from netop.common.edge import Field, FieldError
+from netop.common.problem import Problem
+from netop.crd_watcher.resource import API_VERSION, KIND, Resource, object_name
+from netop.crd_watcher.snapshot import Snapshot, Unreadable, read_object
+
+DEFAULT_DIRECTORY = Path("/etc/netop/manifests")
+
+# JSON is YAML; kubectl takes the same three.
+_SUFFIXES = frozenset({".yaml", ".yml", ".json"})
+
+
+def read_manifests(directory: Path) -> Snapshot:
+    """Return what the files directly in `directory` say.
+
+    Of two objects with the same name, the first in the order of file names, then of
+    places in the file, counts; the other is refused. Raises OSError where the directory
+    itself cannot be listed; a file that cannot be read is one complaint.
+    """
+    reading = _Reading()
+    for path in sorted(directory.iterdir()):
+        if path.suffix in _SUFFIXES and not path.name.startswith("."):
+            reading.file(path)
+    return reading.snapshot()
+
+
+@dataclass
+class _Reading:
+    """One pass over the directory."""
+
+    _resources: dict[str, Resource] = field(default_factory=dict)
+    _unreadable: list[Unreadable] = field(default_factory=list)
+    _problems: list[Problem] = field(default_factory=list)
+
+    def snapshot(self) -> Snapshot:
+        resources = tuple(self._resources[name] for name in sorted(self._resources))
+        return Snapshot(Source.MANIFESTS, resources, tuple(self._unreadable), tuple(self._problems))
+
+    def file(self, path: Path) -> None:
+        try:
+            if not path.is_file() and path.exists():
+                self._broken(path, "is no regular file")
+                return
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            # Removed since the directory was listed, unless a link points nowhere.
+            if path.is_symlink():
+                self._broken(path, "is a symbolic link to a file that does not exist")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+            self._broken(path, f"cannot be read: {reason}")
+        else:
+            for part in yamltext.parts(text):
+                self._document(path, part)
+
+    def _document(self, path: Path, part: yamltext.Part) -> None:
+        place = f"at line {part.line}"
+        try:
+            objects = _objects(Field(yamltext.load(part.text, part.line)))
+        except yamltext.YamlError as error:
+            self._broken(path, f"the document {place} is not YAML: {error}", text=part.text)
+        except FieldError as error:
+            reason = f"the document {place} is no Kubernetes object: {error}"
+            self._broken(path, reason, text=part.text)
+        else:
+            for index, body in enumerate(objects):
+                within = f"{place}, items[{index}]" if len(objects) > 1 else place
+                self._object(path, body, within, part.text)
+
+    def _object(self, path: Path, body: Field, place: str, text: str) -> None:
+        try:
+            api_version, kind = body["apiVersion"].text(), body["kind"].text()
+        except FieldError as error:
+            self._broken(path, f"the object {place} is no Kubernetes object: {error}", text=text)
+            return
+        if (api_version, kind) != (API_VERSION, KIND):
+            self._foreign(path, body, f"{kind[:80]!r} of {api_version[:80]!r}", place)
+            return
+        found = read_object(body, str(path), place, text)
+        if isinstance(found, Unreadable):
+            self._unreadable.append(found)
+            return
+        first = self._resources.setdefault(found.name, found)
+        if first is not found:
+            self._repeated(found, first, place)
+
+    def _broken(self, path: Path, reason: str, name: str = "", text: str = "") -> None:
+        problem = Problem(str(path), reason, remedy="mend it")
+        self._unreadable.append(Unreadable(problem, name, str(path), text))
+
+    def _foreign(self, path: Path, body: Field, kind: str, place: str) -> None:
+        reason = f"the object {place} is a {kind}, not a {KIND!r} of {API_VERSION!r}"
+        try:
+            # A slip in `kind` is one more way for a resource to become unreadable.
+            self._broken(path, reason, object_name(body["metadata"]["name"]))
+        except FieldError:
+            self._problems.append(Problem(str(path), reason, remedy="it has no effect"))
+
+    def _repeated(self, second: Resource, first: Resource, place: str) -> None:
+        where = "earlier in this file" if second.origin == first.origin else f"in {first.origin}"
+        self._problems.append(
+            Problem(
+                second.subject,
+                f"the one {place} is the second of this name; the first, {where}, counts",
+                field="metadata.name",
+                value=second.name,
+                remedy="files are read in the order of their names; rename or remove one",
+                vrf=second.vrf,
+            )
+        )
+
+
+def _objects(loaded: Field) -> list[Field]:
+    """Return the objects of one document, which may be a list; raises FieldError."""
+    if not isinstance(loaded.value, dict):
+        raise loaded.misfit("neither an object nor a list of objects")
+    if loaded["kind"].text() not in {"List", f"{KIND}List"}:
+        return [loaded]
+    # Messages name the object itself, so its path begins anew.
+    return [Field(item.value) for item in loaded["items"].items()]

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon's own part: when to run, and what one run does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from netop.common.backoff import Backoff
+from netop.common.daemon import Report
+from netop.common.documents import Desired, Source
+from netop.common.journal import Journal
+from netop.common.problem import Problem
+from netop.common.settings import Settings, SettingsError, read_settings
+from netop.crd_watcher.changes import Changes
+from netop.crd_watcher.debounce import Debounce
+from netop.crd_watcher.last_good import LastGood
+from netop.crd_watcher.merge import merge
+from netop.crd_watcher.publisher import Publisher
+from netop.crd_watcher.resource import resource_of
+from netop.crd_watcher.snapshot import Snapshot, keep_accepted
+from netop.crd_watcher.sources import Absent, Sources
+from netop.crd_watcher.story import Situation, difference, status
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Seconds: `patience` is how long a start waits for the API server's first answer
+    before the last good set is published; `resync` how often all is read again although
+    nothing has told of a change.
+    """
+
+    patience: float = 5.0
+    resync: float = 900.0
+
+
+def wall_clock() -> datetime:
+    """Return the time of day, in UTC."""
+    return datetime.now(UTC)
+
+
+class CrdWatcher:
+    """Publishes `desired` from the resources and config.yaml.
+
+    The first run is at once; from then on a run follows the first change after
+    `Settings.debounce` seconds and takes up everything that has arrived by then.
+    """
+
+    def __init__(
+        self,
+        settings_path: Path,
+        sources: Sources,
+        publisher: Publisher,
+        changes: Changes,
+        journal: Journal,
+        rhythm: Rhythm | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], datetime] = wall_clock,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._settings_path = settings_path
+        self._sources = sources
+        self._publisher = publisher
+        self._changes = changes
+        self._journal = journal
+        self._rhythm = rhythm or Rhythm()
+        self._clock = clock
+        self._wall = wall
+        self._backoff = backoff or Backoff()
+        self._debounce = Debounce()
+        self._due_text = ""
+        self._settings: Settings | None = None
+        self._settings_trouble = ""
+        self._write_trouble = ""
+        self._retry_at: float | None = None
+        self._patient_until: float | None = None
+        self._absent: Absent | None = None
+        self._note = ""
+        self._ran_live_at: float | None = None
+        self._rejected: tuple[Problem, ...] = ()
+        for damage in publisher.damage:
+            journal.warning(f"{damage}; it is ignored and written anew")
+
+    async def reconcile(self) -> Report:
+        """Take up changes, run where a run is due, and report."""
+        now = self._clock()
+        self._sources.poll()
+        self._note_changes(now)
+        if self._wait(now) == 0:
+            self._run(now)
+        return self._report(now)
+
+    def _note_changes(self, now: float) -> None:
+        changed = self._changes.take()
+        if changed is None:
+            return
+        before = self._debounce
+        self._debounce = before.changed(changed)
+        if self._debounce != before:
+            due = self._wall() + timedelta(seconds=self._debounce.wait(now, self._gap) or 0)
+            self._due_text = f"{due:%H:%M:%S} UTC"
+
+    @property
+    def _gap(self) -> float:
+        return self._settings.debounce if self._settings else 0.0
+
+    def _wait(self, now: float) -> float:
+        """Return the seconds until the next run, 0 where it is due."""
+        # As long as the source has not been read once, every wake-up is worth a try.
+        if self._ran_live_at is None:
+            return 0.0
+        waits = [self._ran_live_at + self._rhythm.resync - now]
+        if self._retry_at is not None:
+            waits.append(self._retry_at - now)
+        debounced = self._debounce.wait(now, self._gap)
+        if debounced is not None:
+            waits.append(debounced)
+        return max(0.0, min(waits))
+
+    def _run(self, now: float) -> None:
+        observed = self._sources.observe()
+        self._absent = observed if isinstance(observed, Absent) else None
+        if self._absent and self._absent.waiting and self._is_patient(now):
+            return
+        self._patient_until = None
+        # What changes from here on has not been seen by this run, or may not have been.
+        self._debounce = self._debounce.begun()
+        self._read_settings()
+        if self._settings is None:
+            return
+        if isinstance(observed, Absent):
+            self._publish_last_good(observed, self._settings, now)
+        else:
+            self._ran_live_at = now
+            self._publish_live(observed, self._settings, now)
+
+    def _is_patient(self, now: float) -> bool:
+        if self._patient_until is None:
+            self._patient_until = now + self._rhythm.patience
+        return now < self._patient_until
+
+    def _read_settings(self) -> None:
+        path = self._settings_path
+        try:
+            self._settings = read_settings(path)
+            self._settings_trouble = ""
+        except FileNotFoundError:
+            self._settings_trouble = (
+                f"{path} is gone; the settings of before stay in force"
+                if self._settings
+                else f"waiting for {path}"
+            )
+        except SettingsError as error:
+            self._settings_trouble = (
+                f"{error}; the settings of before stay in force"
+                if self._settings
+                else f"waiting for a usable {path}: {error}"
+            )
+
+    def _publish_live(self, observed: Snapshot, settings: Settings, now: float) -> None:
+        known = self._publisher.last_good
+        snapshot = keep_accepted(observed, known.resources if known else ())
+        same = known and (known.source, known.resources) == (snapshot.source, snapshot.resources)
+        saved = known.saved if known and same else self._wall().isoformat(timespec="seconds")
+        basis = LastGood(0, "", snapshot.source, saved, snapshot.resources)
+        broken = (*(each.problem for each in snapshot.unreadable), *snapshot.problems)
+        self._note = ""
+        self._publish(basis, snapshot.source, broken, settings, now)
+
+    def _publish_last_good(self, absent: Absent, settings: Settings, now: float) -> None:
+        known = self._publisher.last_good
+        if known is None:
+            return
+        # The first reason stays: `desired` must not change with each failed attempt.
+        self._note = self._note or f"the last good resources, of {known.saved}: {absent.reason}"
+        self._publish(known, Source.LAST_GOOD, (), settings, now)
+
+    def _publish(
+        self,
+        basis: LastGood,
+        source: Source,
+        broken: tuple[Problem, ...],
+        settings: Settings,
+        now: float,
+    ) -> None:
+        merged = merge(basis.resources, settings)
+        self._rejected = (*broken, *merged.rejected)
+        rejected = (*self._rejected, *settings.problems)
+        draft = Desired(0, source, self._note, settings.node, merged.vrfs, rejected)
+        before = self._publisher.published
+        try:
+            after = self._publisher.publish(draft, basis)
+        except OSError as error:
+            self._write_trouble = f"desired.json cannot be written: {error.strerror or error}"
+        else:
+            self._write_trouble = ""
+            self._journal.generation = after.generation
+            if before is None or before.generation != after.generation:
+                told = difference(before, after)
+                self._journal.info(f"generation {after.generation} from {source.value}: {told}")
+        if self._write_trouble or self._publisher.unsaved:
+            self._retry_at = now + self._backoff.next()
+        else:
+            self._retry_at = None
+            self._backoff.reset()
+
+    def _report(self, now: float) -> Report:
+        conditions = dict(self._conditions())
+        self._tell(conditions)
+        last_good = self._publisher.last_good
+        situation = Situation(
+            desired=self._publisher.published,
+            resources=len(last_good.resources) if last_good else 0,
+            rejected=self._rejected,
+            troubles=tuple(conditions.values()),
+            due=self._due_text if self._debounce.since is not None else "",
+        )
+        return Report(status(situation), self._next_pass(now))
+
+    def _next_pass(self, now: float) -> float | None:
+        if self._ran_live_at is not None and self._patient_until is None:
+            return self._wait(now)
+        times = [each for each in (self._patient_until, self._retry_at) if each is not None]
+        return max(0.0, min(times) - now) if times else None
+
+    def _conditions(self) -> Iterator[tuple[str, str]]:
+        """Yield what keeps us from doing our work, by what it is about."""
+        if self._write_trouble:
+            yield "desired.json", self._write_trouble
+        if self._publisher.unsaved:
+            yield "the state directory", self._publisher.unsaved
+        if self._settings_trouble:
+            yield str(self._settings_path), self._settings_trouble
+        trouble = self._sources.trouble()
+        if trouble is not None:
+            told = f"no watch of the API server since {trouble.since}: {trouble.reason}"
+            yield "the API server", told
+        elif self._absent is not None:
+            yield "the resources", f"waiting for resources: {self._absent.reason}"
+
+    def _tell(self, conditions: dict[str, str]) -> None:
+        sentences = dict(conditions)
+        about: dict[str, dict[str, object]] = {}
+        problems = (*self._rejected, *(self._settings.problems if self._settings else ()))
+        for problem in problems:
+            key = f"{problem.subject}: {problem.field}" if problem.field else problem.subject
+            told = sentences.get(key)
+            sentences[key] = f"{told}; {problem}" if told else f"rejected: {problem}"
+            about[key] = _fields(problem)
+        self._journal.standing(sentences, about)
+
+
+def _fields(problem: Problem) -> dict[str, object]:
+    resource = resource_of(problem.subject)
+    fields = {"resource": resource, "vrf": problem.vrf}
+    return {key: value for key, value in fields.items() if value}
