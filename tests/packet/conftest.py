@@ -127,7 +127,7 @@ def compiled() -> Compiled:
 
 
 @pytest.fixture(scope="session")
-def session_bench(network: None, compiled: Compiled) -> Bench:
+def session_bench(network: None, compiled: Compiled) -> Bench:  # noqa: ARG001
     libbpf = Libbpf()
     router = load(libbpf, compiled, "test")
     for received, routed in (("in", "in"), ("port", "lan"), ("deaf", "deaf")):

@@ -26,9 +26,7 @@ PROPERTY = settings(
 
 ROUTES4 = [f"10.{net}.0.7" for net in range(1, 10)] + ["192.168.2.2", "172.16.0.1", "192.168.1.1"]
 ROUTES6 = [f"fd00:1{net}::7" for net in range(1, 9)] + ["fd00:b::2", "fd99::1", "fd00:a::1"]
-addresses4 = st.one_of(
-    st.sampled_from(ROUTES4), st.ip_addresses(v=4, network="0.0.0.0/0").map(str)
-)
+addresses4 = st.one_of(st.sampled_from(ROUTES4), st.ip_addresses(v=4, network="0.0.0.0/0").map(str))
 addresses6 = st.one_of(st.sampled_from(ROUTES6), st.ip_addresses(v=6, network="::/0").map(str))
 octets = st.integers(0, 255)
 
@@ -80,9 +78,7 @@ def run(bench: Bench, frame: bytes, gso_size: int = 0) -> TestRun:
         return bench.run(frame, gso_size=gso_size)
     except BpfError as error:
         # The kernel makes no packet of a frame that ends before its network header does.
-        assert error.errno == errno.EINVAL
-        assert len(frame) < 14 + 40
-        assume(False)
+        assume(error.errno != errno.EINVAL or len(frame) >= 14 + 40)
         raise
 
 

@@ -248,7 +248,7 @@ def test_bridge_port_is_routed_by_its_bridge(bench: Bench) -> None:
     assert list(bench.decisions()) == [Decision.FORWARDED]
 
 
-def test_every_decision_has_a_case(bench: Bench) -> None:
+def test_every_decision_has_a_case() -> None:
     """But for two, which need a kernel that fails: a lookup error and a refused write."""
     tried = {case.decision for case in (*FORWARDED, *DROPPED, *PASSED)}
 

@@ -83,7 +83,7 @@ def compile_source(source: Path, headers: Path) -> tuple[bytes, list[int]]:
     try:
         module = bcc.BPF(text=source.read_bytes())
         instructions = module.dump_func(FUNCTION.encode())
-    except Exception as error:  # noqa: BLE001 - bcc raises nothing more particular
+    except Exception as error:  # bcc raises nothing more particular
         raise CompileError(str(error)) from error
     maps = sorted({immediate for _, immediate in map_references(instructions)})
     places = {descriptor: place for place, descriptor in enumerate(maps)}

@@ -24,7 +24,7 @@ COMPILE_LONGEST = 60.0
 _MESSAGE_ROOM = 1 << 20
 _MAPS_HIGHEST = 64
 
-# clang: "router.c:116:11: error: use of undeclared identifier 'x'"
+# As clang says it, with bcc's name for a source that it was given as text.
 _DIAGNOSTIC = re.compile(r"^(?:/virtual/main\.c:(\d+):\d+: )?(?:fatal )?error: (.*)$")
 
 
@@ -65,6 +65,7 @@ class BccCompiler:
             with theirs:
                 child = await asyncio.create_subprocess_exec(
                     self.python,
+                    "-P",
                     "-m",
                     "netop.bpf_guardian.compile",
                     str(source),

@@ -50,6 +50,45 @@ class FibResult(IntEnum):
     ERROR = 31
 
 
+DECISION_MEANINGS: dict[Decision, str] = {
+    Decision.FORWARDED: "sent to its next hop, TTL lowered",
+    Decision.DROPPED_BLACKHOLE: "dropped: a blackhole route",
+    Decision.PASSED_UNKNOWN_PORT: "the interface is in no VRF, or new: the stack routes",
+    Decision.PASSED_NOT_IP: "neither IPv4 nor IPv6, such as ARP",
+    Decision.PASSED_TAGGED: "VLAN tag",
+    Decision.PASSED_NOT_FOR_ROUTER: "broadcast, multicast or another's MAC address",
+    Decision.PASSED_MALFORMED: "header wrong or cut short; the stack drops it",
+    Decision.PASSED_OPTIONS: "IPv4 options or IPv6 hop-by-hop options",
+    Decision.PASSED_TTL_EXPIRED: "TTL 1 or 0: the stack answers time exceeded",
+    Decision.PASSED_MARTIAN: "source or destination that no router forwards",
+    Decision.PASSED_SEGMENTS: "segments whose length cannot be told",
+    Decision.PASSED_UNREACHABLE: "unreachable route: the stack answers",
+    Decision.PASSED_PROHIBITED: "prohibit route: the stack answers",
+    Decision.PASSED_NOT_FORWARDED: "to this node itself, or no route",
+    Decision.PASSED_FORWARDING_OFF: "forwarding is off on the interface (sysctl)",
+    Decision.PASSED_ENCAPSULATION: "route with an encapsulation",
+    Decision.PASSED_NO_NEIGHBOUR: "host on the link not resolved: the stack asks for it",
+    Decision.PASSED_TOO_BIG: "larger than the MTU: the stack fragments or answers",
+    Decision.PASSED_LOOKUP_FAILED: "the route lookup failed",
+    Decision.PASSED_UNWRITABLE: "the packet could not be changed",
+}
+
+FIB_MEANINGS: dict[FibResult, str] = {
+    FibResult.SUCCESS: "route and neighbour found",
+    FibResult.BLACKHOLE: "blackhole route",
+    FibResult.UNREACHABLE: "unreachable route",
+    FibResult.PROHIBIT: "prohibit route",
+    FibResult.NOT_FORWARDED: "local, or no route",
+    FibResult.FORWARDING_DISABLED: "forwarding is off on the interface",
+    FibResult.UNSUPPORTED_TUNNEL: "route with an encapsulation",
+    FibResult.NO_NEIGHBOUR: "route found, next hop not resolved",
+    FibResult.FRAGMENTATION_NEEDED: "larger than the MTU",
+    FibResult.NO_SOURCE_ADDRESS: "no source address",
+    FibResult.UNKNOWN: "a result that this netop does not know",
+    FibResult.ERROR: "the lookup itself failed",
+}
+
+
 def label(name: IntEnum) -> str:
     """Return a name as people and metrics see it."""
     return name.name.lower()

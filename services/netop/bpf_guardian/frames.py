@@ -24,7 +24,7 @@ SOURCE_MAC = bytes.fromhex("02005e000001")
 def checksum(data: bytes) -> int:
     """Return the Internet checksum of `data` (RFC 1071)."""
     padded = data + bytes(len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

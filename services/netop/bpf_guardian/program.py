@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from netop.bpf_guardian.compile import FUNCTION, replace_maps
 from netop.bpf_guardian.compiler import Compiled
 from netop.bpf_guardian.decisions import COUNTER_SLOTS
-from netop.bpf_guardian.libbpf import PROGRAM_SCHED_CLS, BpfError, Libbpf, ProgramInfo
+from netop.bpf_guardian.libbpf import PROGRAM_SCHED_CLS, Libbpf, ProgramInfo
 
 PORTS = "lookup_port"
 DECISIONS = "decisions"
@@ -36,85 +36,104 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Map:
+    """A map that a program uses; the holder of the router closes the descriptor."""
+
+    name: str
+    id: int
+    descriptor: int
+
+
+@dataclass(frozen=True)
 class Router:
-    """A loaded program: `source` is the hash of what it was compiled from, `maps` the
-    descriptors by name. The holder closes it.
+    """A loaded program: `source` is the hash of what it was compiled from, `maps` go by
+    name. The holder closes it.
     """
 
     source: str
     descriptor: int
     info: ProgramInfo
-    maps: Mapping[str, int]
+    maps: Mapping[str, Map]
 
     def close(self) -> None:
         """Close the program and its maps; what is attached goes on without them."""
         os.close(self.descriptor)
-        for descriptor in self.maps.values():
-            os.close(descriptor)
+        for map_ in self.maps.values():
+            os.close(map_.descriptor)
 
 
 class UnfitError(Exception):
-    """Descriptors that are not the router they are said to be."""
-
-
-def map_names(libbpf: Libbpf, compiled: Compiled) -> tuple[str, ...]:
-    """Return the names of the compiled program's maps, in its order; raises UnfitError."""
-    found = tuple(libbpf.map_info(descriptor).name for descriptor in compiled.maps)
-    if sorted(found) != sorted(MAPS):
-        raise UnfitError(f"the program has the maps {', '.join(found)}, not {', '.join(MAPS)}")
-    return found
+    """Something that is not the router it is said to be."""
 
 
 def load(
-    libbpf: Libbpf, compiled: Compiled, source: str, kept: Mapping[str, int] | None = None
+    libbpf: Libbpf, compiled: Compiled, source: str, kept: Mapping[str, Map] | None = None
 ) -> Router:
     """Load the compiled program, on the `kept` maps wherever their layout is the same.
 
     The descriptors that the router holds are its own. Raises BpfError and UnfitError.
     """
-    chosen: dict[str, int] = {}
     numbers: dict[int, int] = {}
-    for place, name in enumerate(map_names(libbpf, compiled)):
-        chosen[name] = _choose(libbpf, compiled.maps[place], (kept or {}).get(name))
-        numbers[place] = chosen[name]
-    descriptor = libbpf.load_program(FUNCTION, replace_maps(compiled.instructions, numbers))
-    maps = {name: os.dup(original) for name, original in chosen.items()}
-    return Router(source, descriptor, libbpf.program_info(descriptor), maps)
-
-
-def adopt(libbpf: Libbpf, source: str, descriptor: int, maps: Mapping[str, int]) -> Router:
-    """Return the router that stored descriptors make up; raises UnfitError."""
+    for place, descriptor in enumerate(compiled.maps):
+        fresh = libbpf.map_info(descriptor)
+        old = (kept or {}).get(fresh.name)
+        fits = old is not None and libbpf.map_info(old.descriptor).layout == fresh.layout
+        numbers[place] = old.descriptor if old is not None and fits else descriptor
+    instructions = replace_maps(compiled.instructions, numbers)
+    descriptor = libbpf.load_program(FUNCTION, instructions)
     try:
-        info = libbpf.program_info(descriptor)
-        ids = {libbpf.map_info(number).id for number in maps.values()}
-    except BpfError as error:
-        raise UnfitError(f"a stored descriptor is no BPF object: {error}") from error
-    if info.type != PROGRAM_SCHED_CLS or set(maps) != set(MAPS) or ids != set(info.map_ids):
-        raise UnfitError(f"the stored program {info.name} (id {info.id}) has not the stored maps")
-    return Router(source, descriptor, info, maps)
+        return Router(
+            source,
+            descriptor,
+            libbpf.program_info(descriptor),
+            _duplicates(libbpf, numbers.values()),
+        )
+    except UnfitError:
+        os.close(descriptor)
+        raise
 
 
-def _choose(libbpf: Libbpf, fresh: int, kept: int | None) -> int:
-    if kept is None or libbpf.map_info(kept).layout != libbpf.map_info(fresh).layout:
-        return fresh
-    return kept
+def adopt(libbpf: Libbpf, source: str, descriptor: int, maps: Mapping[int, int]) -> Router:
+    """Return the router of a stored program, its maps found by id among `maps`.
+
+    The descriptors that the router holds are its own. Raises BpfError and UnfitError.
+    """
+    info = libbpf.program_info(descriptor)
+    missing = [str(number) for number in info.map_ids if number not in maps]
+    if info.type != PROGRAM_SCHED_CLS or missing:
+        raise UnfitError(f"program {info.id} is no classifier, or without maps {missing}")
+    own = _duplicates(libbpf, [maps[number] for number in info.map_ids])
+    return Router(source, os.dup(descriptor), info, own)
+
+
+def _duplicates(libbpf: Libbpf, descriptors: Iterable[int]) -> dict[str, Map]:
+    """Return descriptors of our own to the maps that a router has; raises UnfitError."""
+    descriptors = tuple(descriptors)
+    infos = [libbpf.map_info(descriptor) for descriptor in descriptors]
+    names = sorted(info.name for info in infos)
+    if names != sorted(MAPS):
+        raise UnfitError(f"the program has the maps {', '.join(names)}, not {', '.join(MAPS)}")
+    return {
+        info.name: Map(info.name, info.id, os.dup(descriptor))
+        for info, descriptor in zip(infos, descriptors, strict=True)
+    }
 
 
 def read_counts(libbpf: Libbpf, router: Router, name: str) -> tuple[Count, ...]:
     """Return one sum over all CPUs for each slot of the counters `name`."""
-    return tuple(_sum(libbpf, router.maps[name], slot) for slot in range(COUNTER_SLOTS))
+    return tuple(_sum(libbpf, router.maps[name].descriptor, slot) for slot in range(COUNTER_SLOTS))
 
 
 def clear_counts(libbpf: Libbpf, router: Router) -> None:
     """Set all counters to zero."""
     for name in (DECISIONS, FIB_RESULTS):
         for slot in range(COUNTER_SLOTS):
-            libbpf.clear_percpu(router.maps[name], _INDEX.pack(slot), _COUNTER.size)
+            libbpf.clear_percpu(router.maps[name].descriptor, _INDEX.pack(slot), _COUNTER.size)
 
 
 def read_ports(libbpf: Libbpf, router: Router) -> dict[int, int]:
     """Return which interface's VRF routes what each interface receives, by ifindex."""
-    map_ = router.maps[PORTS]
+    map_ = router.maps[PORTS].descriptor
     ports: dict[int, int] = {}
     for key in libbpf.keys(map_, _INDEX.size):
         value = libbpf.lookup(map_, key, _INDEX.size)
@@ -125,12 +144,12 @@ def read_ports(libbpf: Libbpf, router: Router) -> dict[int, int]:
 
 def set_port(libbpf: Libbpf, router: Router, received: int, routed: int) -> None:
     """Have what `received` receives looked up in the VRF of `routed`."""
-    libbpf.update(router.maps[PORTS], _INDEX.pack(received), _INDEX.pack(routed))
+    libbpf.update(router.maps[PORTS].descriptor, _INDEX.pack(received), _INDEX.pack(routed))
 
 
 def clear_port(libbpf: Libbpf, router: Router, received: int) -> None:
     """Leave what `received` receives to the stack."""
-    libbpf.delete(router.maps[PORTS], _INDEX.pack(received))
+    libbpf.delete(router.maps[PORTS].descriptor, _INDEX.pack(received))
 
 
 def _sum(libbpf: Libbpf, map_: int, slot: int) -> Count:

@@ -7,6 +7,82 @@
 from __future__ import annotations
 
 from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink import (
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_DUMP,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    NLM_F_REQUEST,
+)
+from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
+from pyroute2.netlink.rtnl import (
+    RTM_DELLINK,
+    RTM_DELROUTE,
+    RTM_DELTFILTER,
+    RTM_GETADDR,
+    RTM_GETLINK,
+    RTM_GETROUTE,
+    RTM_GETRULE,
+    RTM_GETTFILTER,
+    RTM_NEWLINK,
+    RTM_NEWQDISC,
+    RTM_NEWROUTE,
+    RTM_NEWTFILTER,
+)
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import IFF_NOARP, IFF_UP, ifinfmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+from pyroute2.netlink.rtnl.tcmsg import sched_bpf, tcmsg
 
-__all__ = ["IPRoute", "NetlinkError"]
+__all__ = [
+    "IFF_NOARP",
+    "IFF_UP",
+    "NLM_F_ACK",
+    "NLM_F_CREATE",
+    "NLM_F_DUMP",
+    "NLM_F_EXCL",
+    "NLM_F_REPLACE",
+    "NLM_F_REQUEST",
+    "RTM_DELLINK",
+    "RTM_DELROUTE",
+    "RTM_DELTFILTER",
+    "RTM_GETADDR",
+    "RTM_GETLINK",
+    "RTM_GETROUTE",
+    "RTM_GETRULE",
+    "RTM_GETTFILTER",
+    "RTM_NEWLINK",
+    "RTM_NEWQDISC",
+    "RTM_NEWROUTE",
+    "RTM_NEWTFILTER",
+    "IPRoute",
+    "NetlinkDumpInterrupted",
+    "NetlinkError",
+    "bpftcmsg",
+    "fibmsg",
+    "ifaddrmsg",
+    "ifinfmsg",
+    "rtmsg",
+]
+
+
+class bpftcmsg(tcmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
+    """A traffic control message in which a BPF filter's id and tag are decoded."""
+
+    class _BpfOptions(sched_bpf.options):  # type: ignore[misc]
+        # linux/pkt_cls.h: 9 to 11, which pyroute2 0.7 leaves out.
+        nla_map = (
+            *sched_bpf.options.nla_map,
+            ("TCA_BPF_FLAGS_GEN", "uint32"),
+            ("TCA_BPF_TAG", "hex"),
+            ("TCA_BPF_ID", "uint32"),
+        )
+
+    @staticmethod
+    def get_options(self: tcmsg, *arguments: object, **fields: object) -> object:  # noqa: PLW0211
+        """Called by pyroute2 to learn how to decode the options."""
+        if self.get_attr("TCA_KIND") == "bpf":
+            return bpftcmsg._BpfOptions
+        return tcmsg.get_options(self, *arguments, **fields)

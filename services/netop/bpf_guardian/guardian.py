@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One pass of the guardian: look, make sure of the program, put it everywhere, tell."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from netop.bpf_guardian.events import Changes
+from netop.bpf_guardian.fdstore import FdStore
+from netop.bpf_guardian.fights import Fights
+from netop.bpf_guardian.filters import Place
+from netop.bpf_guardian.kernel import Kernel
+from netop.bpf_guardian.libbpf import BpfError, Libbpf
+from netop.bpf_guardian.links import KernelLink, LinkTable
+from netop.bpf_guardian.plan import Observed, Plan, plan
+from netop.bpf_guardian.program import Router, clear_port, read_ports, set_port
+from netop.bpf_guardian.rtnetlink import RtnetlinkError
+from netop.bpf_guardian.telling import Outcome, attached_document, status_line, tell_attached
+from netop.bpf_guardian.wishes import Wishes, WishReader
+from netop.bpf_guardian.workshop import Workshop
+from netop.common.backoff import Backoff
+from netop.common.daemon import Report
+from netop.common.journal import Journal
+from netop.common.problem import Problem
+from netop.common.store import Store
+
+TakeChanges = Callable[[], Changes]
+
+
+@dataclass
+class Guardian:
+    """Keeps the router on every wanted interface. `clock` is monotonic, in seconds."""
+
+    store: Store
+    wishes: WishReader
+    kernel: Kernel
+    libbpf: Libbpf
+    workshop: Workshop
+    fdstore: FdStore
+    take_changes: TakeChanges
+    journal: Journal
+    clock: Callable[[], float]
+    fights: Fights = field(default_factory=Fights)
+    backoff: Backoff = field(default_factory=Backoff)
+    router: Router | None = None
+    _links: LinkTable = field(default_factory=dict)
+    _held: dict[int, int] = field(default_factory=dict)
+    _wanted: tuple[str, ...] = ()
+    _lost: bool = True  # whether the last look at the kernel failed, or there was none
+
+    def recover(self) -> None:
+        """Take over the program that an earlier run of this daemon left behind."""
+        recovered = self.fdstore.recover()
+        for sentence in recovered.unfit:
+            self.journal.warning(sentence)
+        wanted = self.workshop.wanted()
+        # The one that needs no compiling, else the newest.
+        best = sorted(recovered.routers, key=lambda one: (one.source == wanted, one.info.id))
+        for other in best[:-1]:
+            other.close()
+        if best:
+            self.router = best[-1]
+            self.journal.info(
+                f"goes on with program {self.router.info.id} (tag {self.router.info.tag}) "
+                "and its counters"
+            )
+        self.fdstore.keep_only(best[-1:])
+
+    async def reconcile(self) -> Report:
+        """Look at what changed, put right what is wrong, publish, and report."""
+        wishes = self.wishes.read()
+        self.journal.generation = wishes.generation or None
+        outcome = Outcome(wishes)
+        changes = self.take_changes()
+        retired: Router | None = None
+        try:
+            looked_at = self._look(changes, wishes)
+            if wishes.names:
+                retired = await self._make_sure_of_program(wishes.names)
+            if self.router is not None:
+                outcome = self._put_right(self.router, wishes, looked_at)
+            self._lost = False
+        except (RtnetlinkError, BpfError) as error:
+            self._lost = True
+            outcome = dataclasses.replace(outcome, failure=str(error))
+        if retired is not None and self.router is not None:
+            self.fdstore.keep_only([self.router])
+            retired.close()
+        return self._tell(outcome)
+
+    def _look(self, changes: Changes, wishes: Wishes) -> frozenset[int]:
+        """Return the interfaces to look at: those that events named, or else all of them."""
+        everything = changes.everything or not changes.indexes or self._lost
+        if everything or wishes.names != self._wanted:
+            self._links = self.kernel.links()
+            looked_at = frozenset(self._links)
+        else:
+            self._links = self.kernel.refreshed(self._links, changes.indexes)
+            looked_at = changes.indexes & self._links.keys()
+        self._wanted = wishes.names
+        self._held = {index: held for index, held in self._held.items() if index in self._links}
+        return looked_at
+
+    async def _make_sure_of_program(self, names: Sequence[str]) -> Router | None:
+        """Have the program of today's source made; return the one that it replaces."""
+        source = self.workshop.wanted()
+        if self.router is not None and self.router.source == source:
+            self.workshop.complaint = None
+        elif source:
+            kept = self.router.maps if self.router is not None else {}
+            self.workshop.begin(source, kept, lambda: self.kernel.live_ports(names, self._links))
+            if self.router is None:
+                return self._install(await self.workshop.finish())
+        return self._install(self.workshop.collect())
+
+    def _install(self, made: Router | None) -> Router | None:
+        old = self.router
+        if made is None:
+            return None
+        if old is not None and old.info.tag == made.info.tag:
+            # The source differs, the instructions do not: nothing to exchange.
+            self.router = dataclasses.replace(old, source=made.source)
+            made.close()
+            self.fdstore.keep_only([self.router])
+            return None
+        self.router = made
+        self.fdstore.keep_only([made] if old is None else [old, made])
+        carried = [name for name, map_ in made.maps.items() if old and old.maps[name].id == map_.id]
+        self.journal.info(
+            f"loaded program {made.info.id} (tag {made.info.tag}) from {self.workshop.source.name} "
+            f"{made.source}; it has proven itself by test runs"
+            + (f"; {', '.join(sorted(carried))} go on" if carried else "")
+        )
+        return old
+
+    def _put_right(self, router: Router, wishes: Wishes, looked_at: frozenset[int]) -> Outcome:
+        present = {link.name: link for link in self._links.values()}
+        unsure = {
+            present[name].index
+            for name in wishes.names
+            if name in present and self._held.get(present[name].index) != router.info.id
+        }
+        indexes = sorted(looked_at | unsure)
+        places = self.kernel.places(indexes)
+        observed = Observed(self._links, places, read_ports(self.libbpf, router), self._held)
+        # A look at everything is also when our filters leave what is no longer wanted.
+        everything = looked_at >= self._links.keys()
+        steps = plan(wishes.names, observed, router.info.id, indexes, detach=everything)
+        self._note_places(places, router.info.id)
+        return self._apply(router, wishes, steps)
+
+    def _note_places(self, places: dict[int, Place], program: int) -> None:
+        for index, place in places.items():
+            if place.program == program:
+                self._held[index] = program
+
+    def _apply(self, router: Router, wishes: Wishes, steps: Plan) -> Outcome:
+        now = self.clock()
+        resting = self.fights.resting(now)
+        due = [step for step in steps.attach if step.link.name not in resting]
+        for index, routing in steps.set_ports:
+            set_port(self.libbpf, router, index, routing)
+        indexes = [step.link.index for step in due]
+        refused = self.kernel.attach(indexes, router.descriptor) if due else {}
+        done = [step for step in due if step.link.index not in refused]
+        for step in done:
+            self._held[step.link.index] = router.info.id
+            if step.cause.repair:
+                self.fights.repaired(step.link.name, now)
+        self._detach(steps.detach)
+        for index in steps.clear_ports:
+            clear_port(self.libbpf, router, index)
+        tell_attached(self.journal, done)
+        return Outcome(
+            wishes,
+            waiting=steps.waiting,
+            refused=self._names(refused),
+            resting=frozenset(step.link.name for step in steps.attach) & resting,
+        )
+
+    def _detach(self, links: Sequence[KernelLink]) -> None:
+        if not links:
+            return
+        self.kernel.detach([link.index for link in links])
+        for link in links:
+            self._held.pop(link.index, None)
+            self.journal.info(
+                f"detached from {link.name}, which is no longer wanted", interface=link.name
+            )
+
+    def _names(self, refused: dict[int, str]) -> dict[str, str]:
+        return {
+            self._links[index].name: reason
+            for index, reason in refused.items()
+            if index in self._links
+        }
+
+    def _tell(self, outcome: Outcome) -> Report:
+        now = self.clock()
+        outcome = dataclasses.replace(
+            outcome,
+            links=self._links,
+            held=self._held,
+            complaint=self.workshop.complaint,
+            busy=self.workshop.busy,
+            fights=self.fights.fought_over(now),
+        )
+        document = attached_document(self.router, outcome)
+        problems = list(document.problems)
+        try:
+            self.store.publish(document)
+        except OSError as error:
+            problems.append(Problem("attached.json", f"cannot be written: {error.strerror}"))
+        self.journal.standing({problem.subject: str(problem) for problem in problems})
+        return Report(
+            status_line(self.router, outcome, problems), self._retry(outcome, problems, now)
+        )
+
+    def _retry(self, outcome: Outcome, problems: Sequence[Problem], now: float) -> float | None:
+        delays = [self.fights.next_look(now), self.workshop.retry()]
+        unwritten = any(problem.subject == "attached.json" for problem in problems)
+        if outcome.failure or outcome.refused or unwritten:
+            delays.append(self.backoff.next())
+        else:
+            self.backoff.reset()
+        return min((delay for delay in delays if delay is not None), default=None)

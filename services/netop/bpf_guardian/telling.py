@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a pass came to, as attached.json, as status line and as journal entries. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from netop.bpf_guardian.links import LinkTable
+from netop.bpf_guardian.plan import Attach, Cause
+from netop.bpf_guardian.program import DECISIONS, FIB_RESULTS, Router
+from netop.bpf_guardian.wishes import Wishes
+from netop.bpf_guardian.workshop import Complaint
+from netop.common.documents import Attached, Attachment, Counters
+from netop.common.journal import Journal
+from netop.common.problem import Problem
+
+_NAMES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One pass. `refused` and `fights` go by interface name, `held` by ifindex."""
+
+    wishes: Wishes
+    failure: str = ""
+    waiting: tuple[str, ...] = ()
+    refused: Mapping[str, str] = field(default_factory=dict)
+    resting: frozenset[str] = frozenset()
+    links: LinkTable = field(default_factory=dict)
+    held: Mapping[int, int] = field(default_factory=dict)
+    complaint: Complaint | None = None
+    busy: bool = False
+    fights: Mapping[str, int] = field(default_factory=dict)
+
+
+def attached_document(router: Router | None, outcome: Outcome) -> Attached:
+    """Return the document that a pass publishes."""
+    by_name = {link.name: link for link in outcome.links.values()}
+    interfaces = []
+    for name in outcome.wishes.names:
+        link = by_name.get(name)
+        index = link.index if link is not None else 0
+        error = "does not exist (yet)" if link is None else outcome.refused.get(name, "")
+        program = 0 if error or name in outcome.resting else outcome.held.get(index, 0)
+        interfaces.append(Attachment(name, index, program, error))
+    counters = [router.maps[name] for name in (DECISIONS, FIB_RESULTS)] if router else []
+    return Attached(
+        generation=outcome.wishes.generation,
+        program=router.info.id if router is not None else 0,
+        tag=router.info.tag if router is not None else "",
+        source=router.source if router is not None else "",
+        interfaces=tuple(interfaces),
+        counters=tuple(Counters(map_.name, map_.id) for map_ in counters),
+        problems=tuple(_problems(router, outcome)),
+    )
+
+
+def _problems(router: Router | None, outcome: Outcome) -> Iterable[Problem]:
+    if outcome.failure:
+        yield Problem("kernel", outcome.failure, remedy="it is tried again")
+    if outcome.complaint is not None:
+        meanwhile = "" if router is None else f"; program {router.info.id} goes on meanwhile"
+        reason = f"{outcome.complaint.reason}{meanwhile}"
+        yield Problem("router.c", reason, remedy=outcome.complaint.remedy)
+    for name, reason in outcome.refused.items():
+        yield Problem(name, reason)
+    for name in outcome.fights:
+        yield Problem(
+            name,
+            "something removes the filter again and again",
+            remedy="find it with 'tc monitor'; it is put back, but more slowly",
+        )
+    yield from outcome.wishes.problems
+
+
+def status_line(router: Router | None, outcome: Outcome, problems: Sequence[Problem]) -> str:
+    """Return the sentence for `systemctl status`."""
+    if not outcome.wishes.names:
+        first = (
+            "no interface to attach to"
+            if outcome.wishes.sources
+            else "waiting for config.yaml or links.json, which name interfaces"
+        )
+    elif router is None:
+        first = "without a program, the stack routes alone"
+    else:
+        wanted = len(outcome.wishes.names)
+        held = sum(1 for link in outcome.links.values() if _is_held(link.name, outcome))
+        first = f"program {router.info.id} on {held} of {wanted} interfaces"
+    parts = [first]
+    if outcome.wishes.generation:
+        parts[0] += f", generation {outcome.wishes.generation}"
+    if outcome.waiting:
+        parts.append(f"waiting for {_shown(outcome.waiting)}")
+    if outcome.busy:
+        parts.append("compiling a changed program")
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        parts.append(f"{problems[0]}{more}")
+    return "; ".join(parts)
+
+
+def tell_attached(journal: Journal, done: Sequence[Attach]) -> None:
+    """Write one journal entry for each cause, naming the interfaces."""
+    for cause in Cause:
+        names = [step.link.name for step in done if step.cause is cause]
+        if not names:
+            continue
+        sentence = f"attached to {_shown(names)}, because {cause.value}"
+        fields = {"interface": names[0]} if len(names) == 1 else {}
+        if cause.repair:
+            journal.notice(sentence, **fields)
+        else:
+            journal.info(sentence, **fields)
+
+
+def _is_held(name: str, outcome: Outcome) -> bool:
+    if name not in outcome.wishes.names or name in outcome.refused or name in outcome.resting:
+        return False
+    return any(link.name == name and link.index in outcome.held for link in outcome.links.values())
+
+
+def _shown(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    more = len(names) - _NAMES_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

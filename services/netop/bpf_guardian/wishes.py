@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which interfaces are wanted, from links.json and from config.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from netop.bpf_guardian.plan import wanted_names
+from netop.common.documents import Links
+from netop.common.problem import Problem
+from netop.common.settings import SettingsError, read_settings
+from netop.common.store import DocumentError, Store
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """`sources` tells whether there is anything that could name an interface."""
+
+    names: tuple[str, ...] = ()
+    generation: int = 0
+    sources: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass
+class WishReader:
+    """Reads both sources; one that is damaged counts as it was when it last was not."""
+
+    store: Store
+    config: Path
+    _links: Links | None = None
+    _interfaces: tuple[str, ...] = ()
+
+    def read(self) -> Wishes:
+        """Return what is wanted now. A node may have both sources, either or none."""
+        problems: list[Problem] = []
+        linked = self._read_links(problems)
+        configured = self._read_config(problems)
+        return Wishes(
+            names=wanted_names(self._links, self._interfaces),
+            generation=self._links.generation if self._links is not None else 0,
+            sources=linked or configured,
+            problems=tuple(problems),
+        )
+
+    def _read_links(self, problems: list[Problem]) -> bool:
+        try:
+            # A document that vanished says nothing about the links, which are still there.
+            self._links = self.store.read(Links) or self._links
+        except DocumentError as error:
+            remedy = "systemctl restart netop-netlink-reconciler"
+            problems.append(Problem("links.json", str(error), remedy=remedy))
+        return self._links is not None
+
+    def _read_config(self, problems: list[Problem]) -> bool:
+        try:
+            settings = read_settings(self.config)
+        except FileNotFoundError:
+            self._interfaces = ()
+            return False
+        except SettingsError as error:
+            problems.append(Problem("config.yaml", str(error)))
+            return True
+        self._interfaces = settings.bpf_interfaces
+        # The rest of the file is crd-watcher's to complain about.
+        problems += (item for item in settings.problems if item.field.startswith("bpfInterfaces"))
+        return True

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a changed source file to a program that has proven itself, without holding up repairs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from netop.bpf_guardian.compiler import CompileError, Compiler, source_hash
+from netop.bpf_guardian.libbpf import BpfError, Libbpf
+from netop.bpf_guardian.program import Map, Router, UnfitError, load
+from netop.bpf_guardian.proof import Port, RefusedError, prove
+from netop.bpf_guardian.rtnetlink import RtnetlinkError
+from netop.common.backoff import Backoff
+
+LivePorts = Callable[[], tuple[Port, ...]]
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """Why there is no new program: `reason`, and the way out."""
+
+    reason: str
+    remedy: str = ""
+
+
+@dataclass
+class Workshop:
+    """Makes the program of `source`, one at a time, in the background.
+
+    `wake` is called when there is something to collect. A source that was refused is not
+    tried again until it changes; one that could not be compiled is, for what was missing
+    may be installed meanwhile.
+    """
+
+    libbpf: Libbpf
+    compiler: Compiler
+    source: Path
+    backoff: Backoff
+    clock: Callable[[], float]
+    wake: Callable[[], None] = lambda: None
+    complaint: Complaint | None = None
+    _task: asyncio.Task[Router | None] | None = None
+    _refused: str = ""
+    _retry_at: float = 0.0
+
+    def wanted(self) -> str:
+        """Return the hash of the source as it is now, or nothing where it cannot be read."""
+        try:
+            return source_hash(self.source)
+        except OSError as error:
+            remedy = "apt install --reinstall netop"
+            self.complaint = Complaint(f"{self.source} cannot be read: {error.strerror}", remedy)
+            return ""
+
+    def begin(self, source: str, kept: Mapping[str, Map], ports: LivePorts) -> None:
+        """Start to make the program, unless that is under way or of no use."""
+        if self._task is None and source != self._refused and self.clock() >= self._retry_at:
+            self._task = asyncio.create_task(self._make(source, kept, ports))
+            self._task.add_done_callback(lambda _: self.wake())
+
+    @property
+    def busy(self) -> bool:
+        """True while a program is being made."""
+        return self._task is not None and not self._task.done()
+
+    async def finish(self) -> Router | None:
+        """Wait for the program that is being made, and collect it."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        return self.collect()
+
+    def collect(self) -> Router | None:
+        """Return a program that has proven itself, once; its holder closes it."""
+        if self._task is None or not self._task.done():
+            return None
+        task, self._task = self._task, None
+        return task.result()
+
+    def retry(self) -> float | None:
+        """Return in how many seconds another attempt is due, or None."""
+        return max(0.0, self._retry_at - self.clock()) if self._retry_at else None
+
+    async def _make(self, source: str, kept: Mapping[str, Map], ports: LivePorts) -> Router | None:
+        try:
+            router = await self._compile_and_prove(source, kept, ports)
+        except RefusedError as error:
+            self._refused, self._retry_at = source, 0.0
+            self.complaint = Complaint(f"{source} was refused: {error}", "mend or reinstall it")
+            return None
+        except (CompileError, BpfError, UnfitError, RtnetlinkError, OSError) as error:
+            self._retry_at = self.clock() + self.backoff.next()
+            self.complaint = Complaint(f"{source}: {error}")
+            return None
+        self.backoff.reset()
+        self._retry_at, self.complaint = 0.0, None
+        return router
+
+    async def _compile_and_prove(
+        self, source: str, kept: Mapping[str, Map], ports: LivePorts
+    ) -> Router:
+        compiled = await self.compiler.compile(self.source)
+        try:
+            candidate = load(self.libbpf, compiled, source)
+            try:
+                prove(self.libbpf, candidate, ports())
+            finally:
+                candidate.close()
+            # `prove` leaves the fresh maps as it found them: empty.
+            router = load(self.libbpf, compiled, source, kept)
+        finally:
+            compiled.close()
+        return router
