@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel as the reconciler sees it: look, and carry out steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from netop.common.netlink import IPRoute, NetlinkError
+from netop.common.settings import NodeSettings
+from netop.netlink_reconciler.actual import Actual
+from netop.netlink_reconciler.message import message
+from netop.netlink_reconciler.observe import KernelError, observe
+from netop.netlink_reconciler.step import Create, Delete, Failure, Step
+
+# Each reply to an error repeats its request; so many fit into the receive buffer.
+_CHUNK = 200
+_RECEIVE_BUFFER = 4 << 20
+# A link that is already gone needs no deleting.
+_GONE = 19  # ENODEV
+
+
+class Kernel(Protocol):
+    """What the reconciler needs of the kernel; tests have their own."""
+
+    def observe(self, node: NodeSettings, *, tables: bool) -> Actual:
+        """Return what there is now; raises KernelError."""
+        ...
+
+    def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
+        """Carry out the steps in order and return those that were refused."""
+        ...
+
+
+class RtnetlinkKernel:
+    """The kernel of this network namespace."""
+
+    def __init__(self) -> None:
+        self._ip = IPRoute(
+            ext_ack=True, strict_check=True, groups=0, rcvbuf=_RECEIVE_BUFFER, sndbuf=1 << 20
+        )
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._ip.close()
+
+    def observe(self, node: NodeSettings, *, tables: bool) -> Actual:
+        """Return what there is now; raises KernelError."""
+        return observe(self._ip, node, tables=tables)
+
+    def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
+        """Carry out the steps in order and return those that were refused.
+
+        Raises KernelError where the answers were lost: then nobody knows, and the next
+        look tells.
+        """
+        failures: list[Failure] = []
+        for chunk in _chunks(steps):
+            failures += self._batch(chunk)
+        return tuple(failures)
+
+    def _batch(self, steps: Sequence[Step]) -> Iterator[Failure]:
+        try:
+            replies = tuple(
+                self._ip.nlm_request_batch([message(step) for step in steps], noraise=True)
+            )
+        except OSError as error:
+            raise KernelError(f"the kernel's answers were lost: {error}") from error
+        if len(replies) != len(steps):
+            raise KernelError(f"{len(replies)} answers to {len(steps)} requests")
+        for step, reply in zip(steps, replies, strict=True):
+            refusal = reply["header"]["error"]
+            if isinstance(refusal, NetlinkError) and not (
+                isinstance(step, Delete) and refusal.code == _GONE
+            ):
+                yield Failure(step, str(refusal.args[1]))
+
+
+def _chunks(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
+    """Yield the steps in batches; one never ends between a link's making and its marks."""
+    start = 0
+    for index, step in enumerate(steps):
+        if index - start >= _CHUNK and isinstance(step, Create | Delete):
+            yield steps[start:index]
+            start = index
+    if start < len(steps):
+        yield steps[start:]

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When to leave a VRF alone for a while: after a refusal, or in a fight."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from netop.common.backoff import Backoff
+
+# So many repairs within so many seconds are a fight: somebody else changes what we do.
+FIGHT_REPAIRS = 5
+FIGHT_SECONDS = 60.0
+# Where the kernel refuses, the reason seldom goes away within a second.
+RETRY_FIRST = 1.0
+RETRY_LONGEST = 120.0
+
+
+@dataclass
+class _Record:
+    backoff: Backoff
+    reason: str = ""
+    due: float = 0.0
+    repairs: deque[float] = field(default_factory=lambda: deque(maxlen=FIGHT_REPAIRS))
+
+
+class Patience:
+    """Remembers, for each VRF, what failed and when to try again. Seconds of `clock`."""
+
+    def __init__(self, clock: Callable[[], float], chance: random.Random) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._records: dict[str, _Record] = {}
+
+    def held(self) -> dict[str, str]:
+        """Return the VRFs to leave alone for now, with the reason; release those that are due."""
+        now = self._clock()
+        for record in self._records.values():
+            if record.due <= now:
+                record.reason = ""
+        return {vrf: record.reason for vrf, record in self._records.items() if record.reason}
+
+    def failed(self, vrf: str, reason: str) -> None:
+        """Remember that the kernel refused a step for the VRF."""
+        record = self._record(vrf)
+        record.reason = reason
+        record.due = self._clock() + record.backoff.next()
+
+    def repaired(self, vrf: str, what: str) -> None:
+        """Remember that something of the VRF had to be put right that was right before."""
+        record = self._record(vrf)
+        now = self._clock()
+        record.repairs.append(now)
+        if len(record.repairs) == FIGHT_REPAIRS and now - record.repairs[0] < FIGHT_SECONDS:
+            self.failed(
+                vrf,
+                f"something else keeps changing its links ({what}); "
+                f"put right {FIGHT_REPAIRS} times within {FIGHT_SECONDS:g} s",
+            )
+
+    def well(self, vrf: str) -> None:
+        """Forget what failed: nothing is left to do for this VRF."""
+        record = self._records.get(vrf)
+        if record is None:
+            return
+        record.reason = ""
+        if not record.repairs or self._clock() - record.repairs[-1] > FIGHT_SECONDS:
+            del self._records[vrf]
+
+    def keep(self, vrfs: Iterable[str]) -> None:
+        """Forget all but these VRFs."""
+        kept = set(vrfs)
+        self._records = {vrf: record for vrf, record in self._records.items() if vrf in kept}
+
+    def hasten(self) -> None:
+        """Try everything again at once: what is wanted has changed."""
+        for record in self._records.values():
+            record.due = 0.0
+
+    def wait(self) -> float | None:
+        """Return the seconds until the next VRF is due, or None."""
+        due = [record.due for record in self._records.values() if record.reason]
+        return max(0.0, min(due) - self._clock()) if due else None
+
+    def _record(self, vrf: str) -> _Record:
+        fresh = _Record(Backoff(RETRY_FIRST, RETRY_LONGEST, self._chance))
+        return self._records.setdefault(vrf, fresh)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From (Desired, Served, Actual) to ordered steps. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from netop.common.documents import Desired, Served
+from netop.netlink_reconciler.actual import Actual
+from netop.netlink_reconciler.claim import claims, doomed
+from netop.netlink_reconciler.goal import Goal, goals
+from netop.netlink_reconciler.link import Difference, Kind, Link, names_of
+from netop.netlink_reconciler.step import Change, Create, Delete, Step, Switch
+from netop.netlink_reconciler.wanted import WantedLink, at_creation
+
+# netop chooses the ifindexes of its links, so that one batch can make a bridge and put a
+# port into it. The kernel's own choice counts up from 1 and is not moved by ours.
+INDEX_FIRST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps that are possible now, in order; more may follow once they are done.
+
+    `goals` name every VRF of concern; `refused` say why nothing is done about one.
+    """
+
+    steps: tuple[Step, ...]
+    goals: Mapping[str, Goal]
+    refused: Mapping[str, str]
+
+    def steps_of(self, vrf: str) -> tuple[Step, ...]:
+        """Return the steps for one VRF."""
+        return tuple(step for step in self.steps if step.vrf == vrf)
+
+
+def make_plan(
+    desired: Desired,
+    served: Served | None,
+    actual: Actual,
+    *,
+    held: Mapping[str, str] | None = None,
+    index_first: int = INDEX_FIRST,
+) -> Plan:
+    """Return what to do next.
+
+    `held` are VRFs to leave alone for the moment, with the reason. New links get
+    ifindexes from `index_first` on. Links go up in a plan of their own, after everything
+    else about their VRF was seen to be right.
+    """
+    aims = goals(desired, served, actual)
+    claimed = claims(desired, aims, actual, held or {})
+    deletions = doomed(claimed, aims, actual)
+    left = actual.without(deletions)
+    numbers = _Numbers.of_links(actual, left, index_first)
+    downs: list[Step] = []
+    structure: list[Step] = []
+    ups: list[Step] = []
+    for vrf, wanted in sorted(claimed.wanted.items()):
+        made = tuple(_structure(vrf, wanted, left, numbers))
+        structure += made
+        if aims[vrf] == Goal.PREPARED:
+            downs += _switches(vrf, reversed(wanted), left, up=False)
+        elif not made and not any(link.name in deletions for link in wanted):
+            ups += _switches(vrf, wanted, left, up=True)
+    steps = (*downs, *_deletes(deletions, actual), *structure, *ups)
+    return Plan(steps, aims, claimed.refused)
+
+
+@dataclass
+class _Numbers:
+    """The ifindexes of links by name: those that are left, and those that this plan makes."""
+
+    left: Actual
+    taken: frozenset[int]
+    following: int
+    made: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of_links(cls, actual: Actual, left: Actual, index_first: int) -> _Numbers:
+        # Behind our highest: who follows links by index shall not take a new one for an old.
+        highest = max((link.index for link in actual.own()), default=0)
+        taken = frozenset(link.index for link in actual.links)
+        return cls(left, taken, max(index_first, highest + 1))
+
+    def of(self, name: str) -> int:
+        """Return the ifindex of a link; 0 where there is none of that name."""
+        link = self.left.by_name.get(name)
+        return self.made.get(name, 0) if link is None else link.index
+
+    def new(self, name: str) -> int:
+        """Return a free ifindex for a link that will be made."""
+        while self.following in self.taken:
+            self.following += 1
+        self.made[name] = self.following
+        self.following += 1
+        return self.made[name]
+
+
+def _switches(
+    vrf: str, wanted: Iterable[WantedLink], actual: Actual, *, up: bool
+) -> Iterator[Switch]:
+    for name in (link.name for link in wanted):
+        link = actual.by_name.get(name)
+        if link is not None and link.up != up:
+            yield Switch(vrf, name, link.index, up)
+
+
+def _deletes(deletions: Mapping[str, str], actual: Actual) -> Iterator[Delete]:
+    """Yield the deletions in an order that FRR follows best: VXLAN, bridge, veth, VRF."""
+    gone: set[str] = set()
+    for name in sorted(deletions, key=_removal_order):
+        link = actual.by_name[name]
+        if name in gone:
+            continue
+        yield Delete(link.vrf or link.stray or "", name, link.index, deletions[name])
+        gone |= actual.by_name.keys() - actual.without({name}).by_name.keys()
+
+
+def _removal_order(name: str) -> tuple[str, int]:
+    prefixes = ("vx.", "br.", "vd.", "dv.", "vr.")
+    return name[3:], prefixes.index(name[:3]) if name[:3] in prefixes else -1
+
+
+def _structure(
+    vrf: str, wanted: tuple[WantedLink, ...], left: Actual, numbers: _Numbers
+) -> Iterator[Create | Change]:
+    pair = names_of(vrf)
+    peer = next(link for link in wanted if link.name == pair.veth_default)
+    for link in wanted:
+        existing = left.by_name.get(link.name)
+        if existing is not None:
+            yield from _changes(vrf, link, existing, numbers)
+        elif link.name == pair.veth_vrf:
+            yield from _create_pair(vrf, link, peer, numbers)
+        elif link.name != pair.veth_default:
+            yield _create(vrf, link, numbers)
+            yield from _completion(vrf, link, numbers)
+
+
+def _create(vrf: str, link: WantedLink, numbers: _Numbers) -> Create:
+    attributes = link.attributes
+    return Create(
+        vrf,
+        link,
+        numbers.new(link.name),
+        master=numbers.of(attributes.master or ""),
+        lower=numbers.of(attributes.lower or ""),
+    )
+
+
+def _create_pair(
+    vrf: str, link: WantedLink, peer: WantedLink, numbers: _Numbers
+) -> Iterator[Create | Change]:
+    yield Create(
+        vrf,
+        link,
+        numbers.new(link.name),
+        master=numbers.of(link.attributes.master or ""),
+        peer=peer,
+        peer_index=numbers.new(peer.name),
+    )
+    yield from _completion(vrf, link, numbers)
+    yield from _completion(vrf, peer, numbers)
+
+
+def _completion(vrf: str, link: WantedLink, numbers: _Numbers) -> Iterator[Change]:
+    """Yield the changes that the message which makes a link cannot carry."""
+    for difference in at_creation(link).differences(link.attributes):
+        yield _change(vrf, link, difference, numbers, told=False)
+
+
+def _changes(vrf: str, link: WantedLink, existing: Link, numbers: _Numbers) -> Iterator[Change]:
+    for difference in existing.attributes.differences(link.attributes):
+        yield _change(vrf, link, difference, numbers, told=True)
+
+
+def _change(
+    vrf: str, link: WantedLink, difference: Difference, numbers: _Numbers, *, told: bool
+) -> Change:
+    names_a_link = difference.attribute in {"master", "lower"}
+    reference = numbers.of(str(difference.new)) if names_a_link else 0
+    kind = Kind(link.attributes.kind)
+    return Change(vrf, link.name, numbers.of(link.name), kind, difference, reference, told)

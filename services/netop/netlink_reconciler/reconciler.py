@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One pass: look, plan, act until nothing is left to do, publish."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from netop.common.backoff import Backoff
+from netop.common.daemon import Report
+from netop.common.documents import Desired, Links, Served
+from netop.common.journal import Journal
+from netop.common.store import DocumentError, Store
+from netop.netlink_reconciler.actual import Actual
+from netop.netlink_reconciler.events import Interest
+from netop.netlink_reconciler.goal import Goal
+from netop.netlink_reconciler.kernel import Kernel
+from netop.netlink_reconciler.observe import KernelError
+from netop.netlink_reconciler.patience import Patience
+from netop.netlink_reconciler.plan import INDEX_FIRST, Plan, make_plan
+from netop.netlink_reconciler.report import links_document, status
+from netop.netlink_reconciler.step import Change, Create, Failure, Step
+from netop.netlink_reconciler.story import sentences
+from netop.netlink_reconciler.table import lacks_table
+
+WAITING = "waiting for desired.json from netop-crd-watcher"
+# Removal, making and going up take a round each; what is not settled then is a fight.
+ROUNDS = 6
+
+
+class Watch(Protocol):
+    """What the reconciler needs of the events; tests have their own."""
+
+    def quiet(self) -> AbstractContextManager[None]:
+        """Wake nobody meanwhile."""
+        ...
+
+    def drain(self) -> None:
+        """Forget what happened so far."""
+        ...
+
+    def watch(self, interest: Interest) -> None:
+        """Tell what is of interest from now on."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    desired: Desired
+    served: Served | None
+
+
+class LinkReconciler:
+    """Keeps the links of this node as the documents ask."""
+
+    def __init__(
+        self,
+        store: Store,
+        kernel: Kernel,
+        watch: Watch,
+        journal: Journal,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._store = store
+        self._kernel = kernel
+        self._watch = watch
+        self._journal = journal
+        self._patience = Patience(clock, chance or random.Random())
+        self._backoff = Backoff(chance=chance or random.Random())
+        self._index_next = INDEX_FIRST
+        self._problems: dict[str, str] = {}
+        self._settled: dict[str, tuple[Goal, int | None]] = {}
+
+    async def reconcile(self) -> Report:
+        """Look at everything, put right what is wrong, publish, and report."""
+        with self._watch.quiet():
+            try:
+                inputs = self._read()
+                if inputs is None:
+                    return Report(WAITING)
+                # In a thread, because removing hundreds of links takes seconds, and the
+                # watchdog wants its ping meanwhile.
+                plan, actual = await asyncio.to_thread(self._converge, inputs)
+            except (DocumentError, KernelError) as error:
+                return self._trouble(f"links stay as they are: {error}")
+            self._watch.watch(Interest.of(actual, inputs.desired.node))
+            return self._publish(plan, links_document(inputs.desired, plan, actual))
+
+    def _trouble(self, sentence: str) -> Report:
+        """Tell what keeps the whole pass from its end, and try again later."""
+        self._journal.standing({**self._problems, "netop-netlink-reconciler": sentence})
+        return Report(sentence, self._backoff.next())
+
+    def _publish(self, plan: Plan, document: Links) -> Report:
+        self._problems = {problem.subject: str(problem) for problem in document.problems}
+        try:
+            self._store.publish(document)
+        except OSError as error:
+            path = self._store.path(Links)
+            return self._trouble(f"{path} cannot be written, so FRR is not told: {error}")
+        self._journal.standing(self._problems)
+        waits = [self._patience.wait()]
+        if plan.steps:
+            waits.append(self._backoff.next())
+        else:
+            self._backoff.reset()
+        return Report(
+            status(document), min((wait for wait in waits if wait is not None), default=None)
+        )
+
+    def _read(self) -> _Inputs | None:
+        desired = self._store.read(Desired)
+        if desired is None:
+            return None
+        if self._journal.generation != desired.generation:
+            self._patience.hasten()
+        self._journal.generation = desired.generation
+        return _Inputs(desired, self._store.read(Served))
+
+    def _converge(self, inputs: _Inputs) -> tuple[Plan, Actual]:
+        """Look, plan and act until nothing is left to do, or until it is no use."""
+        first = True
+        for _ in range(ROUNDS):
+            plan, actual = self._look(inputs)
+            if first:
+                self._note_repairs(plan, inputs.desired)
+                first = False
+            if not plan.steps:
+                break
+            self._act(plan)
+        else:
+            plan, actual = self._look(inputs)
+        self._note_settled(plan, inputs.desired)
+        return plan, actual
+
+    def _look(self, inputs: _Inputs) -> tuple[Plan, Actual]:
+        node = inputs.desired.node
+        # What happened before the look is seen by it.
+        self._watch.drain()
+        actual = self._kernel.observe(node, tables=False)
+        if lacks_table(inputs.desired, actual):
+            actual = self._kernel.observe(node, tables=True)
+        plan = make_plan(
+            inputs.desired,
+            inputs.served,
+            actual,
+            held=self._patience.held(),
+            index_first=self._index_next,
+        )
+        return plan, actual
+
+    def _act(self, plan: Plan) -> None:
+        made = [max(step.index, step.peer_index) for step in plan.steps if isinstance(step, Create)]
+        self._index_next = max([self._index_next - 1, *made]) + 1
+        failures = self._kernel.apply(plan.steps)
+        refused = {failure.step for failure in failures}
+        for vrf in dict.fromkeys(step.vrf for step in plan.steps):
+            done = [step for step in plan.steps_of(vrf) if step not in refused]
+            for sentence in sentences(vrf, done):
+                self._journal.info(sentence, vrf=vrf)
+        self._note_failures(failures)
+
+    def _note_failures(self, failures: Sequence[Failure]) -> None:
+        """Remember the first failure of each VRF: the others follow from it."""
+        seen: set[str] = set()
+        for failure in failures:
+            if failure.step.vrf not in seen:
+                seen.add(failure.step.vrf)
+                self._patience.failed(failure.step.vrf, str(failure))
+
+    def _note_repairs(self, plan: Plan, desired: Desired) -> None:
+        """Count what had to be put right although nobody asked for anything new."""
+        for vrf, goal in plan.goals.items():
+            steps = plan.steps_of(vrf)
+            if steps and self._settled.get(vrf) == (goal, _vni(desired, vrf)):
+                self._patience.repaired(vrf, _briefly(steps))
+
+    def _note_settled(self, plan: Plan, desired: Desired) -> None:
+        settled = [vrf for vrf in plan.goals if vrf not in plan.refused and not plan.steps_of(vrf)]
+        for vrf in settled:
+            self._patience.well(vrf)
+        self._patience.keep(plan.goals.keys() | plan.refused.keys())
+        self._settled = {vrf: (plan.goals[vrf], _vni(desired, vrf)) for vrf in settled}
+
+
+def _vni(desired: Desired, vrf: str) -> int | None:
+    wanted = desired.vrf(vrf)
+    return None if wanted is None else wanted.vni
+
+
+def _briefly(steps: Sequence[Step]) -> str:
+    step = next((step for step in steps if isinstance(step, Change) and step.told), steps[0])
+    return str(step)

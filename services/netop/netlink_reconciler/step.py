@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps of a plan: each is one message to the kernel, for one VRF."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netop.netlink_reconciler.link import Difference
+from netop.netlink_reconciler.wanted import WantedLink
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove a link; with one end of a veth goes the other."""
+
+    vrf: str
+    name: str
+    index: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Create:
+    """Make a link, down, at `index`; the other numbers are ifindexes too, 0 for none.
+
+    For a veth, `peer` is the other end, which the same message makes.
+    """
+
+    vrf: str
+    link: WantedLink
+    index: int
+    master: int = 0
+    lower: int = 0
+    peer: WantedLink | None = None
+    peer_index: int = 0
+
+    @property
+    def name(self) -> str:
+        """The link's name."""
+        return self.link.name
+
+    def __str__(self) -> str:
+        attributes = self.link.attributes
+        if attributes.vni is not None:
+            return f"{self.name}: made, id {attributes.vni}"
+        if attributes.table is not None:
+            return f"{self.name}: made, table {attributes.table}"
+        return f"{self.name}: made" + (f", with {self.peer.name}" if self.peer else "")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Change one attribute of a link that exists, or that an earlier step makes.
+
+    Where the new value names a link, `reference` is its ifindex. Without `told` the
+    change is part of making the link.
+    """
+
+    vrf: str
+    name: str
+    index: int
+    kind: str
+    difference: Difference
+    reference: int = 0
+    told: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.difference}"
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Set a link up or down."""
+
+    vrf: str
+    name: str
+    index: int
+    up: bool
+
+    def __str__(self) -> str:
+        return f"{self.name}: {'up' if self.up else 'down'}"
+
+
+Step = Delete | Create | Change | Switch
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that the kernel refused, and why."""
+
+    step: Step
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.step}: {self.reason}"

@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan: from documents and links to steps, one story each."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+import pytest
+
+from netop.common.settings import NodeSettings
+from netop.netlink_reconciler.goal import Goal
+from netop.netlink_reconciler.link import GROUP, Attributes
+from netop.netlink_reconciler.plan import make_plan
+from netop.netlink_reconciler.step import Switch
+from tests.unit.netlink_reconciler.fake_kernel import ADDRESS, MAC, UNDERLAY, FakeKernel
+from tests.unit.netlink_reconciler.world import converge, desired, served, working
+
+RED = ["vr.red", "br.red", "vx.red", "vd.red", "dv.red"]
+
+
+def steps(
+    kernel: FakeKernel, vrfs: dict[str, int | None], serves: dict[str, int | None]
+) -> list[str]:
+    actual = kernel.observe(NodeSettings(), tables=True)
+    return [str(step) for step in make_plan(desired(vrfs), served(serves), actual).steps]
+
+
+def refusal(kernel: FakeKernel, vrfs: dict[str, int | None], vrf: str = "red") -> str:
+    before = dict(kernel.links)
+    plan = converge(kernel, desired(vrfs), served({}))
+    for index, link in before.items():
+        if link.vrf == vrf:
+            assert kernel.links[index] == link, "a refused VRF is left alone"
+    return plan.refused[vrf]
+
+
+def test_a_new_vrf_is_made_and_left_down() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+    converge(kernel, desired({"red": 5001}), None)
+    links = kernel.names()
+    assert all(not links[name].up for name in RED)
+    assert all(links[name].attributes.alias == "netop vrf red" for name in RED)
+    assert links["vr.red"].attributes.table == 50
+    bridge = links["br.red"].attributes
+    assert (bridge.master, bridge.mtu, bridge.mac) == ("vr.red", 9000, MAC)
+    vxlan = links["vx.red"].attributes
+    assert (vxlan.vni, vxlan.port, vxlan.local, vxlan.lower) == (5001, 4789, ADDRESS, UNDERLAY)
+    assert (vxlan.learning, vxlan.mtu, vxlan.mac) == (False, 9000, MAC)
+    assert (vxlan.master, vxlan.port_learning, vxlan.hairpin) == ("br.red", False, True)
+    inner, outer = links["vd.red"].attributes, links["dv.red"].attributes
+    assert (inner.master, inner.mtu, inner.peer) == ("vr.red", 9000, "dv.red")
+    assert (outer.master, outer.mtu, outer.peer) == ("", 9000, "vd.red")
+
+
+def test_it_goes_up_once_frr_serves_it_and_down_when_frr_no_longer_does() -> None:
+    kernel = working({"red": 5001})
+    assert all(kernel.names()[name].up for name in RED)
+    converge(kernel, desired({"red": 5001}), served({}))
+    assert [step.name for step in kernel.applied] == RED[::-1]
+    assert not any(kernel.names()[name].up for name in RED)
+
+
+def test_another_vni_in_frr_is_not_ours() -> None:
+    kernel = working({"red": 5001})
+    plan = make_plan(
+        desired({"red": 5001}), served({"red": 5009}), kernel.observe(NodeSettings(), tables=True)
+    )
+    assert plan.goals == {"red": Goal.PREPARED}
+
+
+def test_what_leaves_stays_until_frr_has_let_go() -> None:
+    kernel = working({"red": 5001, "blue": 5002})
+    kernel.alter("br.red", mtu=1500)
+    assert steps(kernel, {"blue": 5002}, {"red": 5001, "blue": 5002}) == []
+    converge(kernel, desired({"blue": 5002}), served({"blue": 5002}))
+    assert not any(link.vrf == "red" for link in kernel.links.values())
+    assert [step.name for step in kernel.applied] == ["vx.red", "br.red", "vd.red", "vr.red"]
+    assert sum(link.vrf == "blue" for link in kernel.links.values()) == 5
+
+
+def test_a_vrf_that_only_wants_route_maps_has_no_links() -> None:
+    kernel = working({"red": 5001})
+    plan = converge(kernel, desired({"red": None}), served({"red": 5001}))
+    assert plan.goals == {"red": Goal.LEAVING}
+    converge(kernel, desired({"red": None}), served({"red": None}))
+    assert set(kernel.names()) == {UNDERLAY}
+
+
+@pytest.mark.parametrize(
+    ("name", "drift", "told"),
+    [
+        ("br.red", {"mtu": 1500}, "br.red: mtu 1500 → 9000"),
+        ("br.red", {"mac": "02:00:00:00:00:01"}, f"br.red: mac 02:00:00:00:00:01 → {MAC}"),
+        ("br.red", {"master": ""}, "br.red: master none → vr.red"),
+        ("br.red", {"arp": False}, "br.red: arp off → on"),
+        ("br.red", {"alias": "mine"}, "br.red: alias mine → netop vrf red"),
+        ("br.red", {"group": 0}, f"br.red: group 0 → {GROUP}"),
+        ("vx.red", {"mtu": 1450}, "vx.red: mtu 1450 → 9000"),
+        ("vx.red", {"mac": "02:00:00:00:00:01"}, f"vx.red: mac 02:00:00:00:00:01 → {MAC}"),
+        ("vx.red", {"local": IPv4Address("1.2.3.4")}, "vx.red: local 1.2.3.4 → 10.0.0.7"),
+        ("vx.red", {"lower": ""}, f"vx.red: lower none → {UNDERLAY}"),
+        ("vx.red", {"learning": True}, "vx.red: learning on → off"),
+        ("vx.red", {"port_learning": True}, "vx.red: learning as a port on → off"),
+        ("vx.red", {"hairpin": False}, "vx.red: hairpin off → on"),
+        ("vx.red", {"link_local": True}, "vx.red: IPv6 link-local on → off"),
+        ("vd.red", {"mtu": 1500}, "vd.red: mtu 1500 → 9000"),
+        ("vd.red", {"master": ""}, "vd.red: master none → vr.red"),
+        ("vd.red", {"link_local": False}, "vd.red: IPv6 link-local off → on"),
+        ("dv.red", {"mtu": 1500}, "dv.red: mtu 1500 → 9000"),
+        ("dv.red", {"master": "br.red"}, "dv.red: master br.red → none"),
+        ("vr.red", {"alias": ""}, "vr.red: alias none → netop vrf red"),
+    ],
+)
+def test_drift_is_put_right_in_place(name: str, drift: dict[str, Any], told: str) -> None:
+    kernel = working({"red": 5001, "blue": 5002})
+    before = dict(kernel.links)
+    kernel.alter(name, **drift)
+    assert steps(kernel, {"red": 5001, "blue": 5002}, {"red": 5001, "blue": 5002}) == [told]
+    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
+    assert kernel.links == before, "the same links, the same ifindexes"
+
+
+@pytest.mark.parametrize(
+    ("name", "drift", "told", "made"),
+    [
+        ("vx.red", {"vni": 7}, "vx.red: id 7 → 5001", {"vx.red"}),
+        ("vx.red", {"port": 8472}, "vx.red: port 8472 → 4789", {"vx.red"}),
+        ("vr.red", {"table": 1000}, "vr.red: table 1000 → 51", {"vr.red"}),
+        ("br.red", {"kind": "dummy"}, "br.red: kind dummy → bridge", {"br.red"}),
+        ("vd.red", {"peer": ""}, "vd.red: peer none → dv.red", {"vd.red", "dv.red"}),
+    ],
+)
+def test_what_cannot_be_changed_is_re_created_alone(
+    name: str, drift: dict[str, Any], told: str, made: set[str]
+) -> None:
+    kernel = working({"blue": 5002, "red": 5001})
+    before = {link.name: link.index for link in kernel.links.values()}
+    kernel.alter(name, **drift)
+    planned = steps(kernel, {"red": 5001, "blue": 5002}, {"red": 5001, "blue": 5002})
+    assert planned[0] == f"{told}, needs re-creation, interrupts red"
+    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
+    after = {link.name: link.index for link in kernel.links.values()}
+    assert {link for link in after if before[link] != after[link]} == made
+    assert all(kernel.names()[link].up for link in RED)
+    assert all(after[link] > max(before.values()) for link in made), "no ifindex is used again"
+
+
+@pytest.mark.parametrize("name", RED)
+def test_a_missing_link_is_made_again(name: str) -> None:
+    kernel = working({"red": 5001})
+    good = {link.name: link.attributes for link in kernel.links.values()}
+    kernel.delete(name)
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    assert {link.name: link.attributes for link in kernel.links.values()} == good
+    assert all(kernel.names()[link].up for link in RED)
+
+
+def test_links_go_up_only_after_their_vrf_was_seen_to_be_right() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+
+    def check(step: object) -> None:
+        if isinstance(step, Switch) and step.up:
+            links = kernel.names()
+            assert set(RED) <= links.keys()
+            assert links["vx.red"].attributes.hairpin is True
+            assert links["br.red"].attributes.mtu == 9000
+
+    kernel.before = check
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    ups = [step.name for step in kernel.applied if isinstance(step, Switch)]
+    assert ups == RED
+
+
+def test_a_changed_vni_goes_back_to_prepared() -> None:
+    kernel = working({"red": 5001})
+    plan = converge(kernel, desired({"red": 5003}), served({"red": 5001}))
+    assert plan.goals == {"red": Goal.PREPARED}
+    assert kernel.names()["vx.red"].attributes.vni == 5003
+    assert not any(kernel.names()[name].up for name in RED)
+
+
+def test_two_vrfs_swap_their_vnis() -> None:
+    kernel = working({"red": 5001, "blue": 5002})
+    converge(kernel, desired({"red": 5002, "blue": 5001}), served({"red": 5001, "blue": 5002}))
+    assert kernel.names()["vx.red"].attributes.vni == 5002
+    assert kernel.names()["vx.blue"].attributes.vni == 5001
+
+
+def test_a_renamed_vrf_waits_for_the_old_one_to_leave() -> None:
+    kernel = working({"red": 5001})
+    plan = converge(kernel, desired({"rouge": 5001}), served({"red": 5001}))
+    assert plan.refused == {
+        "rouge": "VNI 5001 is taken by vx.red, which stays until FRR has let go of it"
+    }
+    plan = converge(kernel, desired({"rouge": 5001}), served({}))
+    assert plan.goals == {"rouge": Goal.PREPARED}
+    assert not plan.refused
+
+
+def test_a_vni_of_somebody_else_is_refused_to_that_vrf_alone() -> None:
+    kernel = working({"green": 5009})
+    kernel.add("vx.blue", Attributes(kind="vxlan", vni=5003, port=4789, group=0, alias=""))
+    plan = converge(kernel, desired({"red": 5003, "green": 5009}), served({"green": 5009}))
+    assert set(plan.refused) == {"red"}
+    assert plan.refused["red"].startswith("VNI 5003 is taken by vx.blue")
+    assert not any(link.vrf == "red" for link in kernel.links.values())
+    assert kernel.names()["vx.green"].up
+
+
+def test_a_vni_on_another_port_or_over_ipv6_is_no_obstacle() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+    kernel.add("a", Attributes(kind="vxlan", vni=5003, port=8472))
+    other = Attributes(kind="vxlan", vni=5003, port=4789, local=IPv6Address("fd00::1"))
+    actual = kernel.observe(NodeSettings(), tables=True)
+    assert make_plan(desired({"red": 5003}), None, actual).refused == {}
+    kernel.links[99] = kernel.add("b", other)
+    actual = kernel.observe(NodeSettings(), tables=True)
+    assert make_plan(desired({"red": 5003}), None, actual).refused == {}
+
+
+def test_a_refused_vrf_keeps_its_vni_and_may_block_another() -> None:
+    kernel = working({"red": 5001, "blue": 5002})
+    kernel.delete("dv.blue")
+    kernel.add("dv.blue", Attributes(kind="dummy", group=0, alias="hands off"))
+    before = dict(kernel.links)
+    plan = converge(
+        kernel, desired({"red": 5002, "blue": 5001}), served({"red": 5001, "blue": 5002})
+    )
+    assert plan.refused["blue"].startswith("dv.blue exists and is not ours")
+    assert plan.refused["red"].startswith("VNI 5002 is taken by vx.blue")
+    assert kernel.links == before
+
+
+@pytest.mark.parametrize("name", RED)
+def test_a_foreign_link_with_our_name_is_refused_and_kept(name: str) -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+    foreign = kernel.add(name, Attributes(kind="dummy", group=0, alias="uplink"))
+    plan = converge(kernel, desired({"red": 5001, "blue": 5002}), None)
+    assert set(plan.refused) == {"red"}
+    assert f"{name} exists and is not ours" in plan.refused["red"]
+    assert kernel.links[foreign.index] == foreign
+    assert "vx.blue" in kernel.names()
+
+
+def test_a_foreign_link_with_our_name_is_never_removed() -> None:
+    kernel = working({"red": 5001})
+    kernel.add("vr.mgmt", Attributes(kind="vrf", table=10, group=0, alias=""), up=True)
+    converge(kernel, desired({}), served({}))
+    assert set(kernel.names()) == {UNDERLAY, "vr.mgmt"}
+
+
+def test_a_link_that_was_renamed_is_replaced() -> None:
+    kernel = working({"red": 5001})
+    link = kernel.names()["vx.red"]
+    kernel.links[link.index] = type(link)(link.index, "mine", link.up, link.attributes)
+    planned = steps(kernel, {"red": 5001}, {"red": 5001})
+    assert planned[0] == "mine: removed, it was made for VRF red and renamed since"
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    assert "mine" not in kernel.names()
+    assert kernel.names()["vx.red"].up
+
+
+def test_a_crash_between_making_and_marking_is_mended() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+    first = make_plan(desired({"red": 5001}), None, kernel.observe(NodeSettings(), tables=True))
+    for cut in range(len(first.steps)):
+        kernel = FakeKernel()
+        kernel.add_underlay()
+        kernel.apply(first.steps[:cut])
+        converge(kernel, desired({"red": 5001}), None)
+        assert kernel.names()["vx.red"].attributes.hairpin is True
+
+
+def test_tables_in_use_are_passed_over() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+    kernel.add("mgmt", Attributes(kind="vrf", table=50, group=0, alias=""))
+    kernel.busy_tables = frozenset({51, 52})
+    converge(kernel, desired({"red": 5001}), None)
+    assert kernel.names()["vr.red"].attributes.table == 53
+
+
+def test_without_a_free_table_the_last_in_the_alphabet_waits() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+    node = NodeSettings(table_first=60, table_last=61)
+    wanted = desired({"a": 1, "b": 2, "c": 3}, node)
+    plan = converge(kernel, wanted, None)
+    assert plan.refused == {
+        "c": "all 2 routing tables 60-61 are in use; widen tableRange in config.yaml"
+    }
+    converge(kernel, desired({"a": 1, "c": 3}, node), None)
+    assert kernel.names()["vr.c"].attributes.table == 61
+
+
+def test_two_vrfs_in_one_table_are_parted() -> None:
+    kernel = working({"red": 5001, "blue": 5002})
+    kernel.alter("vr.red", table=50)
+    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
+    tables = [kernel.names()[name].attributes.table for name in ("vr.red", "vr.blue")]
+    assert tables == [51, 50]
+    kernel.add("mgmt", Attributes(kind="vrf", table=50, group=0, alias=""))
+    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
+    assert kernel.names()["vr.blue"].attributes.table == 52
+
+
+@pytest.mark.parametrize(
+    ("addresses", "told"),
+    [
+        (None, "dum.underlay does not exist"),
+        ((), "dum.underlay has no IPv4 address"),
+        ((ADDRESS, IPv4Address("10.0.0.8")), "has 2 IPv4 addresses (10.0.0.7, 10.0.0.8)"),
+    ],
+)
+def test_without_a_usable_underlay_links_stay_and_removals_go_on(
+    addresses: tuple[IPv4Address, ...] | None, told: str
+) -> None:
+    kernel = working({"red": 5001, "old": 5002})
+    kernel.alter("br.red", mtu=1500)
+    if addresses is None:
+        link = kernel.names()[UNDERLAY]
+        del kernel.links[link.index]
+    else:
+        kernel.addresses[UNDERLAY] = addresses
+    assert told in refusal(kernel, {"red": 5001})
+    assert "vx.old" not in kernel.names()
+    assert kernel.names()["vx.red"].up
+
+
+def test_an_underlay_that_changes_its_address_takes_the_tunnels_along() -> None:
+    kernel = working({"red": 5001})
+    before = {link.name: link.index for link in kernel.links.values()}
+    kernel.addresses[UNDERLAY] = (IPv4Address("10.9.9.9"),)
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    vxlan = kernel.names()["vx.red"].attributes
+    assert (str(vxlan.local), vxlan.mac) == ("10.9.9.9", "02:54:0a:09:09:09")
+    assert kernel.names()["br.red"].attributes.mac == "02:54:0a:09:09:09"
+    assert {link.name: link.index for link in kernel.links.values()} == before
+
+
+def test_an_underlay_that_was_made_anew_gets_new_tunnels() -> None:
+    kernel = working({"red": 5001})
+    kernel.delete(UNDERLAY)
+    assert "vx.red" not in kernel.names()
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    kernel.add_underlay()
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    assert kernel.names()["vx.red"].up
+
+
+def test_an_underlay_too_narrow_says_what_would_do() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay(mtu=1500)
+    assert refusal(kernel, {"red": 5001}) == (
+        "MTU 9000 does not fit through dum.underlay, whose MTU is 1500; "
+        "raise that to 9050, or lower mtu in config.yaml to 1450"
+    )
+    converge(kernel, desired({"red": 5001}, NodeSettings(mtu=1450)), None)
+    assert kernel.names()["vx.red"].attributes.mtu == 1450
+
+
+def test_one_vni_for_two_vrfs_goes_to_the_first() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+    plan = converge(kernel, desired({"red": 5, "blue": 5}), None)
+    assert plan.refused == {"red": "VNI 5 is already that of VRF blue"}
+    assert "vx.blue" in kernel.names()
+
+
+def test_a_vrf_that_is_held_is_left_alone() -> None:
+    kernel = working({"red": 5001})
+    kernel.delete("vx.red")
+    actual = kernel.observe(NodeSettings(), tables=True)
+    plan = make_plan(desired({"red": 5001}), None, actual, held={"red": "later"})
+    assert plan.steps == ()
+    assert plan.refused == {"red": "later"}
