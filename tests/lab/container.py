@@ -91,6 +91,8 @@ class Container(Node):
             if found := re.search(r"X_NSPAWN_LEADER_PID=(\d+)", message):
                 leader = int(found[1])
             if leader and "READY=1" in message.splitlines():
+                # systemd goes on to tell how it is; unread, its queue would fill and block it.
+                self._notify.close()
                 return leader
         raise LabError(
             f"the container did not boot within {BOOT_LIMIT:.0f} s; its console ends:\n"
