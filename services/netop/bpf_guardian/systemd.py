@@ -21,7 +21,10 @@ class SystemdKeeper:
         # Imported here: the binding exists only where systemd does, the tests run anywhere.
         from systemd import daemon
 
-        daemon.notify(state, fds=descriptors or None)
+        if descriptors:
+            daemon.notify(state, fds=descriptors)
+        else:
+            daemon.notify(state)
 
 
 def given_descriptors() -> dict[str, int]:
