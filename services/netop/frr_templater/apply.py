@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brings the running FRR to a configuration, and looks whether it got there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from netop.frr_templater.differences import Difference, Verdict, judge
+from netop.frr_templater.frr import FrrError
+from netop.frr_templater.plan import Expected, missing
+from netop.frr_templater.systemd1 import SystemdError
+from netop.frr_templater.words import Words, complaints
+
+# A deletion can hide others from frr-reload.py, which a second reload finds (FRR 10.3:
+# removing a `router bgp` together with an address family). More than three never helped.
+PASSES = 3
+
+
+class Asking(Protocol):
+    """What has to be asked of FRR."""
+
+    async def differences(self, text: str) -> tuple[Difference, ...]:
+        """Return how FRR differs from `text`; raises FrrError."""
+        ...
+
+    async def bindings(self) -> dict[str, int]:
+        """Return the VNI of each VRF; raises FrrError."""
+        ...
+
+    async def route_maps(self) -> frozenset[str]:
+        """Return the route-maps that bgpd has; raises FrrError."""
+        ...
+
+
+class Unit(Protocol):
+    """What has to be asked of systemd about frr.service."""
+
+    async def reload(self) -> str:
+        """Reload it and return the job's result; raises SystemdError."""
+        ...
+
+    async def active_state(self) -> str:
+        """Return its state; raises SystemdError."""
+        ...
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A configuration and all that tells whether FRR serves it.
+
+    `names` are the VRFs of ours that differences may be about, those that go included.
+    `strict` says that the operator's text is new too, so that differences in it count,
+    but for those in `tolerated`, which were there before.
+    """
+
+    text: str
+    expected: Expected
+    names: frozenset[str]
+    strict: bool = False
+    tolerated: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How far FRR is from a goal."""
+
+    verdict: Verdict
+    lacks: tuple[tuple[str, str], ...]
+    strange: tuple[Difference, ...]
+
+    @property
+    def reached(self) -> bool:
+        """Whether FRR serves the goal."""
+        return not (self.verdict.ours or self.lacks or self.strange)
+
+    def vrfs(self, names: Iterable[str]) -> frozenset[str]:
+        """Return the VRFs that keep FRR from the goal."""
+        known = frozenset(names)
+        return self.verdict.vrfs(known) | {name for name, _ in self.lacks if name in known}
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return what is wrong, a few sentences at most."""
+        found = [sentence for _, sentence in self.lacks]
+        found += [_told(item) for item in (*self.verdict.ours, *self.strange)]
+        more = [f"and {len(found) - 5} more"] if len(found) > 5 else []
+        return (*found[:5], *more)
+
+
+def _told(difference: Difference) -> str:
+    if difference.add:
+        return f"FRR lacks `{difference}`"
+    return f"FRR has more than it should, `{difference}` is left to do"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an attempt. `finding` is None where FRR could not be asked any more.
+
+    `alive` False: FRR ended, or answers no more.
+    """
+
+    finding: Finding | None
+    passes: int
+    errors: tuple[str, ...]
+    alive: bool = True
+
+    @property
+    def reached(self) -> bool:
+        """Whether FRR was seen to serve the goal."""
+        return self.finding is not None and self.finding.reached
+
+
+async def look(frr: Asking, goal: Goal) -> Finding:
+    """Compare the running FRR with a goal; raises FrrError."""
+    verdict = judge(await frr.differences(goal.text), goal.names)
+    lacks = missing(goal.expected, await frr.bindings(), await frr.route_maps())
+    strange = tuple(
+        item for item in verdict.foreign if goal.strict and str(item) not in goal.tolerated
+    )
+    return Finding(verdict, lacks, strange)
+
+
+@dataclass
+class Applier:
+    """Reloads and verifies. `wall` is the time of the epoch, in seconds."""
+
+    frr: Asking
+    unit: Unit
+    words: Words
+    wall: Callable[[], float]
+    sleep: Callable[[float], Awaitable[object]]
+
+    async def bring(self, goal: Goal) -> Outcome:
+        """Reload FRR until it serves the goal, at most three times.
+
+        The file must be in place already.
+        """
+        errors: list[str] = []
+        finding: Finding | None = None
+        for number in range(1, PASSES + 1):
+            began = self.wall()
+            try:
+                result = await self.unit.reload()
+                if result != "done":
+                    errors.append(f"the reload of frr.service ended with `{result}`")
+                finding = await look(self.frr, goal)
+            except SystemdError as error:
+                errors.append(str(error))
+                finding = None
+            except FrrError as error:
+                errors.append(str(error))
+                return Outcome(None, number, self._said(began, errors), alive=False)
+            if finding is not None and finding.reached:
+                return Outcome(finding, number, ())
+            errors = [*self._said(began, errors)]
+            await self.sleep(1.0)
+        said = finding.sentences() if finding is not None else ()
+        return Outcome(finding, PASSES, tuple(dict.fromkeys([*said, *errors])))
+
+    def _said(self, since: float, errors: list[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*errors, *complaints(self.words(since))]))

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes a candidate that FRR can read, leaving out only what spoils it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from netop.common.documents import DesiredVrf
+from netop.common.policy import ResourcePolicy
+from netop.common.problem import Problem
+from netop.frr_templater.bisect import accept
+from netop.frr_templater.frr import Frr
+from netop.frr_templater.lint import Issue, lint
+from netop.frr_templater.model import route_maps, vrf_model
+from netop.frr_templater.render import Intent, render
+from netop.frr_templater.state import Good, State, digest
+from netop.frr_templater.template import Template, TemplateError
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A frr.conf that passed every check that needs no running FRR.
+
+    `vrfs` are what it was rendered from; `problems` say what was left out and why, and
+    what is odd without being wrong.
+    """
+
+    text: str
+    vrfs: tuple[DesiredVrf, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes candidates for one template.
+
+    `origin` is its path, for complaints, `mark` its digest: what was refused with one
+    template may do with another. `asn` is what config.yaml says of the default VRF's AS
+    number, if it does.
+    """
+
+    frr: Frr
+    template: Template
+    origin: str
+    mark: str
+    asn: int | None
+
+    async def make(self, intent: Intent, state: State) -> Candidate:
+        """Return the candidate that serves as much of `intent` as can be served.
+
+        Raises TemplateError where the operator's own text is to blame, FrrError where
+        vtysh cannot be run, OSError where the candidate cannot be written for it.
+        """
+        kept, problems = self._without_refused(intent.vrfs, state)
+        if not await self._faults(intent, kept):
+            return self._finished(intent, kept, problems)
+        faults = await self._faults(intent, ())
+        if faults:
+            raise TemplateError(tuple(Problem(self.origin, fault) for fault in faults[:3]))
+        kept, found = await self._sift(intent, kept, state.good)
+        return self._finished(intent, kept, [*problems, *found])
+
+    def _finished(
+        self, intent: Intent, vrfs: Sequence[DesiredVrf], problems: Iterable[Problem]
+    ) -> Candidate:
+        text = self._render(intent, vrfs)
+        harmless = [issue for issue in self._lint(text, vrfs) if issue.harmless]
+        odd = [Problem("frr.conf", issue.reason, f"line {issue.number}") for issue in harmless]
+        return Candidate(text, tuple(vrfs), (*problems, *odd))
+
+    def _without_refused(
+        self, vrfs: Iterable[DesiredVrf], state: State
+    ) -> tuple[list[DesiredVrf], list[Problem]]:
+        kept: list[DesiredVrf] = []
+        problems: list[Problem] = []
+        for vrf in vrfs:
+            refusal = state.refusal(digest(vrf, self.mark), vrf.name)
+            if refusal is None:
+                kept.append(vrf)
+                continue
+            last = _last_good(vrf.name, state.good)
+            kept += [last] if last is not None else []
+            problems.append(_left_out(vrf.name, refusal.reason, kept_last=last is not None))
+        return kept, problems
+
+    async def _sift(
+        self, intent: Intent, vrfs: Sequence[DesiredVrf], good: Good | None
+    ) -> tuple[list[DesiredVrf], list[Problem]]:
+        """Return the VRFs that can be served together, and what was left out of them."""
+
+        async def valid(part: Sequence[DesiredVrf]) -> bool:
+            return not await self._faults(intent, part)
+
+        accepted, bad = await accept(vrfs, valid)
+        problems: list[Problem] = []
+        for vrf in bad:
+            mended, found = await self._mend(intent, accepted, vrf, good)
+            accepted += [mended] if mended is not None else []
+            problems += found
+        return sorted(accepted, key=lambda vrf: vrf.name), problems
+
+    async def _mend(
+        self, intent: Intent, others: list[DesiredVrf], vrf: DesiredVrf, good: Good | None
+    ) -> tuple[DesiredVrf | None, list[Problem]]:
+        """Return what of one VRF can be served beside the others."""
+        bare = dataclasses.replace(vrf, policies=())
+        faults = await self._faults(intent, [*others, bare])
+        if faults:
+            last = _last_good(vrf.name, good)
+            if last is not None and await self._faults(intent, [*others, last]):
+                last = None
+            return last, [_left_out(vrf.name, faults[0], kept_last=last is not None)]
+
+        async def valid(policies: Sequence[ResourcePolicy]) -> bool:
+            part = dataclasses.replace(vrf, policies=tuple(policies))
+            return not await self._faults(intent, [*others, part])
+
+        policies, bad = await accept(vrf.policies, valid)
+        problems = []
+        for policy in bad:
+            part = dataclasses.replace(vrf, policies=(*policies, policy))
+            faults = await self._faults(intent, [*others, part])
+            problems.append(_resource_left_out(vrf.name, policy, faults[0]))
+        return dataclasses.replace(vrf, policies=tuple(policies)), problems
+
+    async def _faults(self, intent: Intent, vrfs: Sequence[DesiredVrf]) -> list[str]:
+        """Return what is wrong with a frr.conf for these VRFs."""
+        text = self._render(intent, vrfs)
+        wrong = [issue for issue in self._lint(text, vrfs) if not issue.harmless]
+        if wrong:
+            lines = text.splitlines()
+            return [f"{issue.reason} (`{_line(lines, issue.number)}`)" for issue in wrong]
+        return list(await self.frr.check(text))
+
+    def _lint(self, text: str, vrfs: Iterable[DesiredVrf]) -> tuple[Issue, ...]:
+        ours = route_maps(vrf_model(vrf, ipv6=self.template.ipv6) for vrf in vrfs)
+        return lint(text, ours, self.asn)
+
+    def _render(self, intent: Intent, vrfs: Sequence[DesiredVrf]) -> str:
+        ordered = tuple(sorted(vrfs, key=lambda vrf: vrf.name))
+        return render(self.template, dataclasses.replace(intent, vrfs=ordered))
+
+
+def _line(lines: Sequence[str], number: int) -> str:
+    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+
+
+def _last_good(name: str, good: Good | None) -> DesiredVrf | None:
+    vrfs = good.vrfs if good is not None else ()
+    return next((vrf for vrf in vrfs if vrf.name == name), None)
+
+
+def _left_out(name: str, reason: str, *, kept_last: bool) -> Problem:
+    remedy = "its last good configuration stays" if kept_last else "it is left out"
+    return Problem(f"VRF {name}", f"FRR cannot serve it: {reason}", remedy=remedy, vrf=name)
+
+
+def _resource_left_out(name: str, policy: ResourcePolicy, reason: str) -> Problem:
+    return Problem(
+        f"VRFRouteConfiguration {policy.resource}",
+        f"FRR cannot serve it: {reason}",
+        remedy="it is left out alone",
+        vrf=name,
+    )

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the daemon sees at the beginning of a pass, with all that is wrong about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from netop.common.documents import Desired, Document, Links, Served
+from netop.common.problem import Problem
+from netop.common.store import DocumentError, Store
+from netop.frr_templater.files import Files, Loaded
+from netop.frr_templater.template import TemplateError
+
+D = TypeVar("D", bound=Document)
+
+
+@dataclass(frozen=True)
+class View:
+    """The documents and files as they are; None what is absent or cannot be used."""
+
+    desired: Desired | None
+    links: Links | None
+    loaded: Loaded | None
+    disk: str | None
+    problems: tuple[Problem, ...]
+
+
+def observe(store: Store, files: Files) -> View:
+    """Read everything; what cannot be read is a problem, and hides nothing else."""
+    problems: list[Problem] = []
+    return View(
+        desired=_read(store, Desired, problems),
+        links=_read(store, Links, problems),
+        loaded=_load(files, problems),
+        disk=_disk(files, problems),
+        problems=tuple(problems),
+    )
+
+
+def own_document(store: Store) -> Served | None:
+    """Return what an earlier life published; a damaged document is as good as none."""
+    try:
+        return store.read(Served)
+    except DocumentError:
+        return None
+
+
+def _read(store: Store, kind: type[D], problems: list[Problem]) -> D | None:
+    try:
+        return store.read(kind)
+    except DocumentError as error:
+        problems.append(Problem(kind.FILE, str(error), remedy="what runs stays as it is"))
+        return None
+
+
+def _load(files: Files, problems: list[Problem]) -> Loaded | None:
+    try:
+        return files.load()
+    except TemplateError as error:
+        problems += error.problems
+    except OSError as error:
+        problems.append(Problem(str(files.template), f"cannot be read or made: {error}"))
+    return None
+
+
+def _disk(files: Files, problems: list[Problem]) -> str | None:
+    try:
+        return files.read()
+    except OSError as error:
+        problems.append(Problem(str(files.configuration), f"cannot be read: {error}"))
+        return None

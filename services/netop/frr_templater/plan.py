@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The decisions, without any I/O: what to serve, in which steps, and who is to blame."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from netop.common.documents import Desired, DesiredVrf, Links, Served, VrfState
+from netop.common.names import LinkNames
+from netop.common.problem import Problem
+from netop.frr_templater.hints import HOMES, Section, written
+from netop.frr_templater.model import has_ipv6, route_maps, vrf_model
+
+# frr-reload.py runs one vtysh for each line that it deletes, some 10 ms natively and ten
+# times that on an emulated machine; frr.service allows it two minutes. What is added goes
+# in one file: 6,900 lines in 8 s.
+DELETED_AT_ONCE = 600
+ADDED_AT_ONCE = 20_000
+# Lines of one VRF beside its prefix-list rules.
+_VRF_LINES = 25
+
+DIFF_LONGEST = 64_000
+
+_READY = frozenset({VrfState.PREPARED, VrfState.UP})
+
+
+def waiting_for(desired: Desired | None, links: Links | None) -> str:
+    """Return whom a new configuration has to wait for; empty where all is there."""
+    if desired is None:
+        return "waiting for desired.json from netop-crd-watcher"
+    if links is None:
+        return "waiting for links.json from netop-netlink-reconciler"
+    if links.generation < desired.generation:
+        return (
+            f"waiting for links.json of generation {desired.generation} "
+            f"(is {links.generation}) from netop-netlink-reconciler"
+        )
+    if links.generation > desired.generation:
+        return (
+            f"waiting for desired.json of generation {links.generation} "
+            f"(is {desired.generation}) from netop-crd-watcher"
+        )
+    return ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The VRFs to render, and the names of those whose links have to come first."""
+
+    vrfs: tuple[DesiredVrf, ...]
+    waiting: tuple[str, ...]
+
+
+def choose(desired: Desired, links: Links, served: Served | None) -> Choice:
+    """Return which VRFs go into frr.conf.
+
+    Those whose links exist with the very VNI that is desired, and those without a VNI. One
+    that FRR serves already stays, with the VNI that it has, although its links fail just
+    now: taking its routes away would not mend them.
+    """
+    chosen: list[DesiredVrf] = []
+    waiting: list[str] = []
+    known = {vrf.name: vrf for vrf in links.vrfs}
+    kept = {} if served is None else {vrf.name: vrf.vni for vrf in served.vrfs}
+    for vrf in desired.vrfs:
+        link = known.get(vrf.name)
+        if vrf.vni is None or (link and link.state in _READY and link.vni == vrf.vni):
+            chosen.append(vrf)
+        elif kept.get(vrf.name) is not None:
+            chosen.append(dataclasses.replace(vrf, vni=kept[vrf.name]))
+        else:
+            waiting.append(vrf.name)
+    return Choice(tuple(sorted(chosen, key=lambda vrf: vrf.name)), tuple(waiting))
+
+
+def ipv6_problems(vrfs: Iterable[DesiredVrf], origin: str) -> tuple[Problem, ...]:
+    """Return a problem for each VRF whose IPv6 rules the template has no place for."""
+    section = Section.NEIGHBORS_V6
+    return tuple(
+        Problem(
+            f"VRF {vrf.name}",
+            f"its IPv6 rules have no effect: the hint {written(section)} is missing in {origin}",
+            remedy=f"it belongs {HOMES[section].position}; IPv4 is served meanwhile",
+            vrf=vrf.name,
+        )
+        for vrf in vrfs
+        if vrf.vni is not None and has_ipv6(vrf)
+    )
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What FRR must have beside the absence of differences.
+
+    `bindings` are the VNI of each kernel VRF, `gone` kernel VRFs that must have none.
+    """
+
+    bindings: dict[str, int]
+    gone: frozenset[str]
+    maps: frozenset[str]
+
+
+def expected(vrfs: Iterable[DesiredVrf], before: Iterable[str], *, ipv6: bool) -> Expected:
+    """Return what FRR must have when it serves `vrfs`; `before` names what it had."""
+    now = tuple(vrfs)
+    bindings = {LinkNames.of(vrf.name).vrf: vrf.vni for vrf in now if vrf.vni is not None}
+    return Expected(
+        bindings=bindings,
+        gone=frozenset(LinkNames.of(name).vrf for name in before) - bindings.keys(),
+        maps=route_maps(vrf_model(vrf, ipv6=ipv6) for vrf in now),
+    )
+
+
+def missing(
+    wanted: Expected, bindings: dict[str, int], maps: frozenset[str]
+) -> tuple[tuple[str, str], ...]:
+    """Return what FRR lacks, or has too much, as pairs of a VRF's name and a sentence."""
+    found: list[tuple[str, str]] = []
+    for link, vni in wanted.bindings.items():
+        has = bindings.get(link, 0)
+        if has != vni:
+            found.append((link[3:], f"VNI {vni} is not bound to {link} (FRR says {has})"))
+    found += [
+        (link[3:], f"{link} still has VNI {bindings[link]}")
+        for link in sorted(wanted.gone)
+        if bindings.get(link, 0)
+    ]
+    for name in sorted(wanted.maps - maps):
+        owner = name.removeprefix("rm_").removesuffix("_v6").rpartition("_")[0]
+        found.append((owner, f"bgpd has no route-map {name}"))
+    return tuple(found)
+
+
+def batches(
+    before: Sequence[DesiredVrf], after: Sequence[DesiredVrf]
+) -> tuple[tuple[DesiredVrf, ...], ...]:
+    """Return the sets of VRFs to go through, the last being `after`.
+
+    Each step deletes and adds no more lines than one reload has the time for; one VRF
+    alone is never split.
+    """
+    now = {vrf.name: vrf for vrf in before}
+    goal = {vrf.name: vrf for vrf in after}
+    steps: list[tuple[DesiredVrf, ...]] = []
+    deleted = added = 0
+    for name in sorted(now.keys() | goal.keys()):
+        less, more = _change(now.get(name), goal.get(name))
+        full = deleted + less > DELETED_AT_ONCE or added + more > ADDED_AT_ONCE
+        if full and (deleted or added):
+            steps.append(tuple(now[key] for key in sorted(now)))
+            deleted = added = 0
+        deleted, added = deleted + less, added + more
+        if name in goal:
+            now[name] = goal[name]
+        else:
+            del now[name]
+    return (*steps, tuple(after))
+
+
+def _change(before: DesiredVrf | None, after: DesiredVrf | None) -> tuple[int, int]:
+    """Return how many lines a VRF loses and gains, about."""
+    if before == after:
+        return 0, 0
+    old, new = _rules(before), _rules(after)
+    base_old, base_new = (_VRF_LINES if vrf is not None else 0 for vrf in (before, after))
+    if before is not None and after is not None:
+        base_old = base_new = 0 if before.vni == after.vni else _VRF_LINES
+    return len(old - new) + base_old, len(new - old) + base_new
+
+
+def _rules(vrf: DesiredVrf | None) -> set[object]:
+    if vrf is None:
+        return set()
+    return {
+        (policy.seq, direction, rule)
+        for policy in vrf.policies
+        for direction, rules in (("import", policy.imports), ("export", policy.exports))
+        for rule in rules
+    }
+
+
+def changed_names(
+    before: Iterable[DesiredVrf], after: Iterable[DesiredVrf]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of VRFs that are new or changed, and of those that go."""
+    old = {vrf.name: vrf for vrf in before}
+    new = {vrf.name: vrf for vrf in after}
+    changed = frozenset(name for name, vrf in new.items() if old.get(name) != vrf)
+    return changed, frozenset(old.keys() - new.keys())
+
+
+def file_diff(before: str, after: str) -> str:
+    """Return the difference of two files as a unified diff of bounded size."""
+    old, new = before.splitlines(), after.splitlines()
+    lines = list(difflib.unified_diff(old, new, "frr.conf", "frr.conf", lineterm="", n=2))
+    text = "\n".join(lines)
+    if len(text) > DIFF_LONGEST:
+        text = text[:DIFF_LONGEST].rpartition("\n")[0] + "\n... and more"
+    return text
+
+
+def line_counts(diff: str) -> tuple[int, int]:
+    """Return how many lines a unified diff adds and removes."""
+    lines = diff.splitlines()[2:]
+    return sum(line[:1] == "+" for line in lines), sum(line[:1] == "-" for line in lines)

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One pass of the daemon: look, decide, have FRR brought there, tell."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from netop.common.backoff import Backoff
+from netop.common.daemon import Report
+from netop.common.documents import DesiredVrf, Served, ServedVrf
+from netop.common.journal import Journal
+from netop.common.problem import Problem
+from netop.common.store import Store
+from netop.frr_templater.apply import Unit
+from netop.frr_templater.files import Files
+from netop.frr_templater.frr import Frr, FrrError
+from netop.frr_templater.keeper import Keeper, Kept
+from netop.frr_templater.observe import View, observe, own_document
+from netop.frr_templater.plan import waiting_for
+from netop.frr_templater.systemd1 import SystemdError
+from netop.frr_templater.target import Target, Targets
+from netop.frr_templater.template import TemplateError
+
+# A running configuration that nobody is known to have touched is compared this often, in
+# seconds: a little less than the loop's slow resync, so that each resync does it.
+LOOK_AGAIN = 600.0
+
+_RUNNING = frozenset({"active", "reloading", "refreshing"})
+
+
+@dataclass
+class Templater:
+    """The daemon's own part; see `netop.common.daemon.Reconciler`."""
+
+    store: Store
+    files: Files
+    frr: Frr
+    unit: Unit
+    keeper: Keeper
+    targets: Targets
+    journal: Journal
+    clock: Callable[[], float]
+    backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, longest=60.0))
+    _served: Served | None = None
+    _life: tuple[tuple[str, str], ...] | None = None
+    _looked: float = float("-inf")
+
+    def begin(self) -> None:
+        """Take up what an earlier life left; before the first pass."""
+        self._served = own_document(self.store)
+        if self._served is not None:
+            self.keeper.reload = self._served.reload
+        damaged = self.keeper.memory.load()
+        if damaged:
+            self.journal.warning(damaged)
+        try:
+            self.files.clean()
+        except OSError as error:
+            self.journal.warning(f"{self.files.directory}: {error}")
+
+    async def reconcile(self) -> Report:
+        """Make one pass."""
+        view = observe(self.store, self.files)
+        self.journal.generation = view.desired.generation if view.desired else None
+        self._tell_made(view)
+        problems = list(view.problems)
+        wait = waiting_for(view.desired, view.links)
+        kept, target = Kept(), None
+        try:
+            await self._new_life()
+            target = await self._target(view, wait, problems)
+            kept = await self._keep(view, target)
+            self.backoff.reset()
+        except (FrrError, SystemdError) as error:
+            problems.append(Problem("FRR", str(error), remedy="what it serves is left as it is"))
+            kept = Kept(again=self.backoff.next())
+        except OSError as error:
+            problems.append(_disk_problem(error))
+            kept = Kept(again=self.backoff.next())
+        problems += kept.problems
+        retry = self._publish(target, kept, problems, kept.again)
+        self.journal.standing(_standing(problems))
+        return Report(self._status(wait, target, problems), retry)
+
+    async def _new_life(self) -> None:
+        """Notice that FRR is another one than before; raises FrrError, SystemdError."""
+        state = await self.unit.active_state()
+        if state not in _RUNNING:
+            self._life = None
+            raise FrrError(f"frr.service is {state}; waiting for it to start")
+        life = self.frr.processes()
+        if life == self._life:
+            return
+        await self.frr.alive()
+        version = await self.frr.version()
+        remembered = self.keeper.state
+        if version != remembered.frr:
+            # Another FRR may take what this one refused.
+            self.keeper.memory.save(dataclasses.replace(remembered, frr=version, refusals=()))
+        self._life = life
+        self._looked = float("-inf")
+
+    async def _target(self, view: View, wait: str, problems: list[Problem]) -> Target | None:
+        """Return what to bring FRR to; None where that is not known just now."""
+        if wait or view.desired is None or view.links is None or view.loaded is None:
+            return None
+        links = view.links
+        remembered = self.keeper.state
+        self.keeper.memory.save(
+            dataclasses.replace(
+                remembered,
+                router_id=links.router_id or remembered.router_id,
+                host_router_id=links.host_router_id or remembered.host_router_id,
+            )
+        )
+        try:
+            target = await self.targets.target(
+                view.desired, links, view.loaded, self._served, self.keeper.state
+            )
+        except TemplateError as error:
+            problems += error.problems
+            return None
+        problems += target.problems
+        return target
+
+    async def _keep(self, view: View, target: Target | None) -> Kept:
+        due = self.clock() - self._looked >= LOOK_AGAIN
+        if target is not None:
+            kept = await self.keeper.serve(target, view.disk, due=due)
+        elif self.keeper.state.good is not None and self.keeper.state.good.text == view.disk:
+            kept = await self.keeper.keep(view.disk, due=due)
+        else:
+            kept = Kept()
+        if kept.vrfs is not None:
+            self._looked = self.clock()
+        # Our own reloads do not make another life of it, but a crash meanwhile does.
+        return kept
+
+    def _publish(
+        self, target: Target | None, kept: Kept, problems: list[Problem], again: float | None
+    ) -> float | None:
+        """Publish `served` where there is something to say; return when to come back."""
+        before = self._served
+        if kept.vrfs is not None:
+            vrfs = _served_vrfs(kept.vrfs)
+        elif before is not None:
+            vrfs = before.vrfs
+        else:
+            return again
+        settled = target is not None and again is None
+        generation = target.generation if target is not None and settled else None
+        document = Served(
+            generation=generation if generation is not None else before.generation if before else 0,
+            vrfs=vrfs,
+            reload=self.keeper.reload,
+            problems=tuple(problems),
+        )
+        try:
+            self.store.publish(document)
+        except OSError as error:
+            problems.append(Problem("served.json", f"cannot be written: {error}"))
+            return self.backoff.next()
+        self._served = document
+        return again
+
+    def _tell_made(self, view: View) -> None:
+        if view.loaded is not None and view.loaded.made:
+            self.journal.info(
+                f"made {self.files.template} from {self.files.configuration}, once; "
+                "from now on it is the one to edit"
+            )
+
+    def _status(self, wait: str, target: Target | None, problems: list[Problem]) -> str:
+        served = self._served
+        parts = [_count(served)] if served is not None else []
+        if wait:
+            parts.append(wait)
+        elif target is not None and target.waiting:
+            parts.append(f"waiting for the links of {', '.join(target.waiting)}")
+        parts += [str(problem) for problem in problems[:1]]
+        if len(problems) > 1:
+            parts.append(f"{len(problems) - 1} more in the journal")
+        return "; ".join(parts) or "nothing to do"
+
+
+def _count(served: Served) -> str:
+    number = len(served.vrfs)
+    many = "VRF" if number == 1 else "VRFs"
+    return f"{number} {many} served, generation {served.generation}"
+
+
+def _served_vrfs(vrfs: Iterable[DesiredVrf]) -> tuple[ServedVrf, ...]:
+    return tuple(ServedVrf(vrf.name, vrf.vni) for vrf in vrfs)
+
+
+def _standing(problems: Iterable[Problem]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for problem in problems:
+        key = f"{problem.subject} {problem.field}".strip()
+        found[key] = f"{found[key]}; {problem}" if key in found else str(problem)
+    return found
+
+
+def _disk_problem(error: OSError) -> Problem:
+    place = error.filename or "the disk"
+    return Problem(
+        str(place),
+        f"cannot be written: {error.strerror or error}",
+        remedy="FRR keeps what it serves; free space, or make it writable",
+    )

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What survives a restart and a boot: the last good frr.conf, and what was refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import ipaddress
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from netop.common.documents import DesiredVrf
+from netop.common.edge import Field, FieldError
+from netop.common.store import remove_leftovers, replace_file
+
+VERSION = 1
+# Each refusal is some hundred bytes; more than this means that something invents contents.
+REFUSALS_KEPT = 32
+
+
+@dataclass(frozen=True)
+class Good:
+    """A configuration that the running FRR was verified to serve.
+
+    `vrfs` are what `text` was rendered from, `template` is the digest of the template and
+    `ipv6` whether it has a place for IPv6. An empty digest marks a text of which nothing
+    is known but that FRR ran with it. `tolerated` are differences in the operator's text
+    that were there all the same.
+    """
+
+    text: str
+    template: str
+    vrfs: tuple[DesiredVrf, ...]
+    ipv6: bool = False
+    tolerated: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Content that was tried and does not work. `vrf` is empty for a whole file."""
+
+    digest: str
+    reason: str
+    vrf: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the daemon remembers.
+
+    `written` is the digest of the last frr.conf that this daemon wrote: any other is
+    somebody else's. `frr` is the version of FRR that refused: another may not. The router
+    ids are the last ones known.
+    """
+
+    good: Good | None = None
+    written: str = ""
+    refusals: tuple[Refusal, ...] = ()
+    frr: str = ""
+    router_id: ipaddress.IPv4Address | None = None
+    host_router_id: ipaddress.IPv4Address | None = None
+
+    def refusal(self, content: str, vrf: str = "") -> Refusal | None:
+        """Return why that content was refused, or None."""
+        return next((r for r in self.refusals if r.digest == content and r.vrf == vrf), None)
+
+    def refuse(self, refusals: tuple[Refusal, ...]) -> State:
+        """Return the state that remembers these too."""
+        kept = [r for r in self.refusals if r not in refusals]
+        return dataclasses.replace(self, refusals=(*kept, *refusals)[-REFUSALS_KEPT:])
+
+
+def digest(*parts: object) -> str:
+    """Return what tells contents apart."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
+
+@dataclass
+class StateFile:
+    """The state on disk, in the daemon's StateDirectory."""
+
+    path: Path
+    state: State = field(default_factory=State)
+
+    def load(self) -> str:
+        """Read the file; return why it could not be used, or nothing.
+
+        A damaged file costs the memory, not the service: FRR goes on with what it runs,
+        and the frr.conf of the disk takes the place of the last good one.
+        """
+        remove_leftovers(self.path)
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            return f"{self.path}: cannot be read: {error}"
+        try:
+            self.state = _parse(Field(json.loads(text)))
+        except (ValueError, RecursionError) as error:
+            return f"{self.path}: is damaged and is made anew: {error}"
+        return ""
+
+    def save(self, state: State) -> None:
+        """Remember `state`; raises OSError, and then the old one stays on disk and here."""
+        if state == self.state:
+            return
+        body = {"version": VERSION, **dataclasses.asdict(state)}
+        # The text may hold passwords of BGP sessions.
+        replace_file(self.path, json.dumps(body, default=_encode) + "\n", mode=0o600)
+        self.state = state
+
+
+def _encode(value: Any) -> str:
+    return str(value)
+
+
+def _parse(root: Field) -> State:
+    if root["version"].integer(0, 1 << 31) != VERSION:
+        raise root["version"].fail(f"is not {VERSION}")
+    good = root["good"]
+    return State(
+        good=None if good.absent else _parse_good(good),
+        written=root["written"].text(),
+        refusals=tuple(_parse_refusal(item) for item in root["refusals"].items()),
+        frr=root["frr"].text(),
+        router_id=_address(root["router_id"]),
+        host_router_id=_address(root["host_router_id"]),
+    )
+
+
+def _parse_good(root: Field) -> Good:
+    return Good(
+        text=root["text"].text(longest=1 << 30),
+        template=root["template"].text(),
+        vrfs=tuple(DesiredVrf.parse(item) for item in root["vrfs"].items()),
+        ipv6=root["ipv6"].flag(),
+        tolerated=tuple(item.text(longest=1 << 16) for item in root["tolerated"].items()),
+    )
+
+
+def _parse_refusal(root: Field) -> Refusal:
+    return Refusal(root["digest"].text(), root["reason"].text(1 << 16), root["vrf"].text())
+
+
+def _address(root: Field) -> ipaddress.IPv4Address | None:
+    text = root.optional_text(longest=15)
+    if text is None:
+        return None
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError as error:
+        raise FieldError(root.path, text, f"{text!r} is not an IPv4 address") from error

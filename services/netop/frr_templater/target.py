@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From what is seen to what shall be: the configuration to bring FRR to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netop.common.documents import Desired, DesiredVrf, Links, Served
+from netop.common.problem import Problem
+from netop.frr_templater.candidate import Candidate, Maker
+from netop.frr_templater.files import Loaded
+from netop.frr_templater.frr import Frr
+from netop.frr_templater.hints import Value, written
+from netop.frr_templater.plan import choose, ipv6_problems
+from netop.frr_templater.render import Intent, missing_values, render
+from netop.frr_templater.state import State
+from netop.frr_templater.template import TemplateError
+
+
+@dataclass(frozen=True)
+class Target:
+    """A candidate, and how to render the steps on the way to it."""
+
+    loaded: Loaded
+    intent: Intent
+    text: str
+    vrfs: tuple[DesiredVrf, ...]
+    generation: int
+    waiting: tuple[str, ...]
+    problems: tuple[Problem, ...]
+
+    def text_for(self, vrfs: tuple[DesiredVrf, ...]) -> str:
+        """Return the frr.conf that serves these VRFs instead."""
+        intent = Intent(
+            vrfs, self.intent.hostname, self.intent.router_id, self.intent.host_router_id
+        )
+        return render(self.loaded.template, intent)
+
+
+@dataclass
+class Targets:
+    """Makes targets, and does not make the same one twice."""
+
+    frr: Frr
+    origin: str
+    hostname: str
+    _last: tuple[object, Target] | None = None
+
+    async def target(
+        self, desired: Desired, links: Links, loaded: Loaded, served: Served | None, state: State
+    ) -> Target:
+        """Return what to serve; raises TemplateError, FrrError, OSError as `Maker.make`."""
+        choice = choose(desired, links, served)
+        intent = Intent(
+            choice.vrfs,
+            self.hostname,
+            links.router_id or state.router_id,
+            links.host_router_id or state.host_router_id,
+        )
+        key = (loaded.mark, intent, choice.waiting, desired.generation, desired.node.asn,
+               state.refusals, state.good and state.good.vrfs)  # fmt: skip
+        if self._last is not None and self._last[0] == key:
+            return self._last[1]
+        self._check_values(loaded, intent, desired)
+        maker = Maker(self.frr, loaded.template, self.origin, loaded.mark, desired.node.asn)
+        made = await maker.make(intent, state)
+        target = self._finished(made, loaded, intent, desired.generation, choice.waiting)
+        self._last = (key, target)
+        return target
+
+    def _finished(
+        self,
+        made: Candidate,
+        loaded: Loaded,
+        intent: Intent,
+        generation: int,
+        waiting: tuple[str, ...],
+    ) -> Target:
+        problems = made.problems
+        if not loaded.template.ipv6:
+            problems += ipv6_problems(made.vrfs, self.origin)
+        return Target(loaded, intent, made.text, made.vrfs, generation, waiting, problems)
+
+    def _check_values(self, loaded: Loaded, intent: Intent, desired: Desired) -> None:
+        lacking = missing_values(loaded.template, intent)
+        if lacking:
+            sources = {
+                Value.HOSTNAME: "the node's hostname cannot stand in frr.conf",
+                Value.UNDERLAY_ROUTER_ID: f"{desired.node.underlay} has no IPv4 address",
+                Value.HOST_ROUTER_ID: f"{desired.node.cluster_bridge} has no IPv4 address",
+            }
+            raise TemplateError(
+                tuple(
+                    Problem(
+                        self.origin,
+                        f"{written(value, marked=False)} cannot be filled in: {sources[value]}",
+                        remedy="frr.conf stays as it is until then",
+                    )
+                    for value in lacking
+                )
+            )
