@@ -150,10 +150,11 @@ class ApiServer:
         return compact(self._etcd_port)
 
     def expire(self) -> None:
-        """Make all resource versions known so far too old to watch from.
+        """Make all resource versions known so far too old, the present one included.
 
         Compaction alone does not: the API server remembers events itself, so it is restarted.
         """
+        self.advance()
         self.compact()
         self.stop()
         self.start()

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One API server for all tests here; where it cannot be had, they fail with the reason."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.lab.apiserver import ApiServer, Authorizer, Collection, Rule, User
+from tests.lab.progress import Progress
+
+MANIFESTS = Path(__file__).parents[2] / "packaging/kubernetes"
+NODE = User("netop:node:n1", ("netop:nodes",))
+STRANGER = User("somebody")
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    """The documents of a file in packaging/kubernetes."""
+    return list(yaml.safe_load_all((MANIFESTS / name).read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def authorizer() -> Iterator[Authorizer]:
+    """Grants what rbac.yaml grants, to whom it binds that."""
+    role, binding = manifests("rbac.yaml")
+    rules = Rule.of_role(role)
+    with Authorizer({subject["name"]: rules for subject in binding["subjects"]}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def apiserver(authorizer: Authorizer) -> Iterator[ApiServer]:
+    """A running server with the CRD."""
+    with ApiServer.found(Progress(), authorizer) as server:
+        server.apply_crd()
+        for manifest in manifests("rbac.yaml") if server.complete else ():
+            server.client().request(
+                "POST", f"/apis/{manifest['apiVersion']}/{manifest['kind'].lower()}s", manifest
+            )
+        yield server
+
+
+@pytest.fixture
+def routes(apiserver: ApiServer) -> Iterator[Collection]:
+    """The VRFRouteConfigurations, none at the beginning."""
+    found = apiserver.routes()
+    found.delete_all()
+    yield found
+    found.delete_all()
+
+
+def manifest(name: str = "red", /, **spec: Any) -> dict[str, Any]:
+    """A VRFRouteConfiguration that is good, but for what `spec` says otherwise."""
+    return {
+        "apiVersion": "network.schiff.telekom.de/v1alpha1",
+        "kind": "VRFRouteConfiguration",
+        "metadata": {"name": name},
+        "spec": {"vrf": "red", "seq": 10, "import": [], "export": [], **spec},
+    }
