@@ -1,0 +1,537 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole passes of the guardian, in a world of fakes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from netop.bpf_guardian.fdstore import FdStore
+from netop.bpf_guardian.fights import PATIENCE, QUIET_AFTER, Fights
+from netop.bpf_guardian.filters import Place
+from netop.bpf_guardian.guardian import Guardian
+from netop.bpf_guardian.libbpf import MapLayout
+from netop.bpf_guardian.links import KernelLink
+from netop.bpf_guardian.program import (
+    DECISIONS,
+    FIB_RESULTS,
+    Count,
+    Router,
+    read_counts,
+    read_ports,
+)
+from netop.bpf_guardian.proof import Port
+from netop.bpf_guardian.wishes import WishReader
+from netop.bpf_guardian.workshop import Workshop
+from netop.common.backoff import Backoff
+from netop.common.daemon import Report
+from netop.common.documents import Attached, LinkedVrf, Links, VrfState
+from netop.common.journal import Journal
+from netop.common.store import Store
+from tests.unit.bpf_guardian.fakes import (
+    FakeClock,
+    FakeCompiler,
+    FakeEvents,
+    FakeKeeper,
+    FakeKernel,
+    FakeLibbpf,
+    FakeSink,
+    dropping_arp,
+    forwarding_with_the_same_ttl,
+    marker,
+)
+
+LINKS = {
+    1: KernelLink(1, "vr.red", "vrf", table=50),
+    2: KernelLink(2, "br.red", "bridge", master=1),
+    3: KernelLink(3, "vx.red", "vxlan", master=2),
+    4: KernelLink(4, "vd.red", "veth", master=1),
+    5: KernelLink(5, "mgmt0", "veth"),
+    6: KernelLink(6, "eth0"),
+}
+RED = Links(7, None, None, (LinkedVrf("red", 5001, 50, VrfState.UP, "", ()),), ())
+
+
+@dataclass
+class World:
+    """A node; `start` is a start of the daemon, with whatever the earlier one left behind."""
+
+    root: Path
+    libbpf: FakeLibbpf
+    kernel: FakeKernel
+    compiler: FakeCompiler
+    keeper: FakeKeeper
+    sink: FakeSink
+    clock: FakeClock
+    events: FakeEvents
+    guardian: Guardian
+
+    @classmethod
+    def at(cls, root: Path) -> World:
+        libbpf = FakeLibbpf()
+        (root / "netlink-reconciler").mkdir(parents=True)
+        (root / "bpf-guardian").mkdir()
+        (root / "router.c").write_text("version 1\n")
+        kernel = FakeKernel(table=dict(LINKS), libbpf=libbpf)
+        keeper, sink, clock = FakeKeeper(), FakeSink(), FakeClock()
+        compiler = FakeCompiler(libbpf)
+        events = FakeEvents()
+        first = cls._guardian(root, libbpf, kernel, compiler, keeper, sink, clock, events)
+        return cls(root, libbpf, kernel, compiler, keeper, sink, clock, events, first)
+
+    @staticmethod
+    def _guardian(
+        root: Path,
+        libbpf: FakeLibbpf,
+        kernel: FakeKernel,
+        compiler: FakeCompiler,
+        keeper: FakeKeeper,
+        sink: FakeSink,
+        clock: FakeClock,
+        events: FakeEvents,
+    ) -> Guardian:
+        store = Store(root)
+        chance = random.Random(1)
+        workshop = Workshop(libbpf, compiler, root / "router.c", Backoff(5, 300, chance), clock)
+        guardian = Guardian(
+            store=store,
+            wishes=WishReader(store, root / "config.yaml"),
+            kernel=kernel,
+            libbpf=libbpf,
+            workshop=workshop,
+            fdstore=FdStore(libbpf, keeper, keeper.handed_over()),
+            take_changes=events.take,
+            journal=Journal(sink),
+            clock=clock,
+            fights=Fights(chance),
+        )
+        guardian.recover()
+        return guardian
+
+    def restart(self, *, keep_descriptors: bool = True) -> None:
+        """End the daemon, as kill -9 does, and start it anew."""
+        if not keep_descriptors:
+            self.keeper = FakeKeeper()
+        self.events = FakeEvents()
+        self.sink.entries.clear()
+        self.kernel.log.clear()
+        self.guardian = self._guardian(
+            self.root,
+            self.libbpf,
+            self.kernel,
+            self.compiler,
+            self.keeper,
+            self.sink,
+            self.clock,
+            self.events,
+        )
+
+    def configure(self, *interfaces: str) -> None:
+        (self.root / "config.yaml").write_text(f"bpfInterfaces: [{', '.join(interfaces)}]\n")
+
+    def publish_links(self, links: Links = RED) -> None:
+        Store(self.root).publish(links)
+
+    async def pass_(self) -> Report:
+        """Run a pass, and let a compilation that it began end."""
+        report = await self.guardian.reconcile()
+        if (task := self.guardian.workshop._task) is not None:
+            await asyncio.wait([task])
+        return report
+
+    @property
+    def router(self) -> Router:
+        assert self.guardian.router is not None
+        return self.guardian.router
+
+    def programs(self) -> dict[str, int]:
+        """Return which program stands at our place, by interface name."""
+        return {LINKS[index].name: place.program for index, place in self.kernel.filters.items()}
+
+    def attached(self) -> Attached:
+        document = Store(self.root).read(Attached)
+        assert document is not None
+        return document
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World.at(tmp_path)
+
+
+async def test_first_pass_compiles_proves_attaches_and_tells(world: World) -> None:
+    world.publish_links()
+    report = await world.pass_()
+
+    assert world.programs() == dict.fromkeys(("vx.red", "br.red", "vd.red"), world.router.info.id)
+    assert read_ports(world.libbpf, world.router) == {2: 2, 3: 2, 4: 4}
+    assert report == Report(f"program {world.router.info.id} on 3 of 3 interfaces, generation 7")
+    document = world.attached()
+    assert (document.generation, document.program) == (7, world.router.info.id)
+    assert [item.interface for item in document.interfaces] == ["vx.red", "br.red", "vd.red"]
+    assert {item.program for item in document.interfaces} == {world.router.info.id}
+    assert document.problems == ()
+
+
+async def test_proof_counts_nothing(world: World) -> None:
+    world.configure("mgmt0")
+    await world.pass_()
+
+    for name in (DECISIONS, FIB_RESULTS):
+        assert set(read_counts(world.libbpf, world.router, name)) == {Count(0, 0)}
+
+
+async def test_second_pass_does_nothing(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    world.kernel.log.clear()
+    world.sink.entries.clear()
+    await world.pass_()
+
+    assert world.kernel.log == ["links"]
+    assert world.sink.entries == []
+
+
+async def test_control_plane_node_needs_no_document_but_the_configuration(world: World) -> None:
+    world.configure("mgmt0", "vx.200")
+    report = await world.pass_()
+
+    assert set(world.programs()) == {"mgmt0"}
+    assert (
+        report.status == f"program {world.router.info.id} on 1 of 2 interfaces; waiting for vx.200"
+    )
+    assert report.retry is None  # netlink will tell when it appears
+
+
+async def test_node_that_is_not_provisioned_waits_without_compiling(world: World) -> None:
+    report = await world.pass_()
+
+    assert report.status == "waiting for config.yaml or links.json, which name interfaces"
+    assert world.compiler.compiled == []
+
+
+async def test_removed_filter_is_put_back_by_an_event(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    del world.kernel.filters[4]
+    world.kernel.log.clear()
+    world.events.tell(4)
+    await world.pass_()
+
+    assert world.kernel.log == ["refreshed [4]", f"attach 4 {world.router.info.id}"]
+    assert world.sink.sentences()[-1] == "attached to vd.red, because the filter was gone"
+
+
+async def test_recreated_link_gets_the_program_and_its_port(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    del world.kernel.table[4], world.kernel.filters[4]
+    world.kernel.table[9] = KernelLink(9, "vd.red", "veth", master=1)
+    world.events.tell(4, 9)
+    await world.pass_()
+
+    assert 9 in world.kernel.filters
+    assert read_ports(world.libbpf, world.router) == {2: 2, 3: 2, 9: 9}
+
+
+async def test_lost_events_mean_a_look_at_everything(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    del world.kernel.filters[3]
+    world.kernel.lost = 1
+    world.events.tell(4)
+    lost = await world.pass_()
+    assert lost.retry is not None
+    assert "answers were lost" in lost.status
+    await world.pass_()
+
+    assert 3 in world.kernel.filters
+
+
+async def test_new_wish_beside_an_event_is_not_overlooked(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    world.configure("mgmt0")
+    world.events.tell(6)
+    await world.pass_()
+
+    assert "mgmt0" in world.programs()
+
+
+async def test_interface_taken_out_of_the_configuration_is_let_go(world: World) -> None:
+    world.configure("mgmt0", "eth0")
+    await world.pass_()
+    world.configure("eth0")
+    world.events.tell(6)
+    await world.pass_()
+
+    assert set(world.programs()) == {"eth0"}
+    assert "detached from mgmt0, which is no longer wanted" in world.sink.sentences()
+
+
+async def test_foreign_filter_elsewhere_is_left_alone(world: World) -> None:
+    world.kernel.filters[6] = Place(5, "somebody")
+    world.configure("mgmt0")
+    await world.pass_()
+
+    assert world.kernel.filters[6] == Place(5, "somebody")
+
+
+async def test_refused_interface_is_named_and_tried_again_while_the_others_go_on(
+    world: World,
+) -> None:
+    world.kernel.refused[5] = "the kernel refused the filter: Operation not supported"
+    world.configure("mgmt0", "eth0")
+    report = await world.pass_()
+
+    assert set(world.programs()) == {"eth0"}
+    assert "mgmt0: the kernel refused the filter: Operation not supported" in report.status
+    assert report.retry is not None
+    world.kernel.refused.clear()
+    world.events.tell(6)
+    assert (await world.pass_()).retry is None
+    assert set(world.programs()) == {"mgmt0", "eth0"}
+
+
+async def test_fight_is_told_slowed_down_and_never_given_up(world: World) -> None:
+    world.configure("mgmt0")
+    await world.pass_()
+    for _ in range(PATIENCE):
+        world.kernel.filters.clear()
+        world.events.tell(5)
+        report = await world.pass_()
+    assert "something removes the filter again and again" in report.status
+
+    world.kernel.filters.clear()
+    world.events.tell(5)
+    report = await world.pass_()
+    assert world.programs() == {}
+    assert world.attached().interfaces[0].program == 0
+    assert report.retry is not None
+    assert 0 < report.retry <= 1.0
+
+    world.clock.now += report.retry
+    await world.pass_()
+    assert set(world.programs()) == {"mgmt0"}
+
+    world.clock.now += 3 * QUIET_AFTER
+    report = await world.pass_()
+    assert "again and again" not in report.status
+    assert report.retry is None
+
+
+async def test_restart_goes_on_with_program_and_counters(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    before = world.router.info
+    world.libbpf.count(before, DECISIONS, 0)
+    world.restart()
+    await world.pass_()
+
+    assert world.router.info == before
+    assert world.compiler.compiled == ["version 1\n"]
+    assert read_counts(world.libbpf, world.router, DECISIONS)[0].packets == 1
+    assert world.kernel.log == ["links"]  # nothing was attached anew
+    assert len(world.keeper.stored) == 4
+
+
+async def test_restart_without_stored_descriptors_replaces_the_program_in_place(
+    world: World,
+) -> None:
+    world.publish_links()
+    await world.pass_()
+    before = world.router.info.id
+    world.restart(keep_descriptors=False)
+    await world.pass_()
+
+    assert world.router.info.id != before
+    assert set(world.programs().values()) == {world.router.info.id}
+    assert not any("again and again" in sentence for sentence in world.sink.sentences())
+
+
+async def test_changed_source_replaces_the_program_and_keeps_the_counters(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    before = world.router.info
+    world.libbpf.count(before, DECISIONS, 0)
+    (world.root / "router.c").write_text("version 2\n")
+    first = await world.pass_()
+    assert "compiling a changed program" in first.status
+    assert set(world.programs().values()) == {before.id}
+    await world.pass_()
+
+    assert world.router.info.id != before.id
+    assert set(world.programs().values()) == {world.router.info.id}
+    assert set(world.router.info.map_ids) == set(before.map_ids)
+    assert read_counts(world.libbpf, world.router, DECISIONS)[0].packets == 1
+    assert len(world.keeper.stored) == 4
+
+
+async def test_upgrade_by_restart_goes_on_with_the_old_program_until_the_new_is_there(
+    world: World,
+) -> None:
+    world.publish_links()
+    await world.pass_()
+    before = world.router.info.id
+    (world.root / "router.c").write_text("version 2\n")
+    world.restart()
+    await world.pass_()
+    assert world.router.info.id == before
+    await world.pass_()
+
+    assert set(world.programs().values()) == {world.router.info.id} != {before}
+
+
+async def test_source_that_compiles_to_the_same_changes_nothing(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    before = world.router.info.id
+    (world.root / "router.c").write_text("// a comment\nversion 1\n")
+    await world.pass_()
+    world.kernel.log.clear()
+    await world.pass_()
+    world.restart()
+    await world.pass_()
+
+    assert world.router.info.id == before
+    assert len(world.compiler.compiled) == 2
+    assert world.kernel.log == ["links"]
+
+
+async def test_counters_of_another_layout_start_anew(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    before = world.router
+    ports = read_ports(world.libbpf, before)
+    world.compiler.layouts[DECISIONS] = MapLayout(6, 4, 16, 64)
+    (world.root / "router.c").write_text("version 2\n")
+    await world.pass_()
+    await world.pass_()
+
+    assert world.router.maps[DECISIONS].id != before.maps[DECISIONS].id
+    assert world.router.maps[FIB_RESULTS].id == before.maps[FIB_RESULTS].id
+    assert read_ports(world.libbpf, world.router) == ports
+    assert any("fib_results, lookup_port go on" in line for line in world.sink.sentences())
+    assert len(world.keeper.stored) == 4
+
+
+async def test_program_that_does_wrong_is_refused_and_the_old_one_goes_on(
+    world: World,
+) -> None:
+    world.publish_links()
+    await world.pass_()
+    before = world.router.info.id
+    world.libbpf.behaviours[marker("wrong\n")] = dropping_arp
+    (world.root / "router.c").write_text("wrong\n")
+    await world.pass_()
+    report = await world.pass_()
+
+    assert set(world.programs().values()) == {before}
+    assert "ARP: counted dropped_blackhole instead of passed_not_ip" in report.status
+    assert f"program {before} goes on meanwhile" in report.status
+    compiled = len(world.compiler.compiled)
+    await world.pass_()
+    assert len(world.compiler.compiled) == compiled  # not tried again until it changes
+
+    (world.root / "router.c").write_text("version 1\n")
+    assert "refused" not in (await world.pass_()).status
+
+
+async def test_first_program_that_does_wrong_is_never_attached(world: World) -> None:
+    world.publish_links()
+    world.libbpf.behaviours[marker("version 1\n")] = dropping_arp
+    report = await world.pass_()
+
+    assert world.programs() == {}
+    assert report.status.startswith("without a program, the stack routes alone")
+
+
+async def test_compile_failure_says_what_to_install_and_is_tried_again(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    before = world.router.info.id
+    world.compiler.complaint = "/usr/include/linux/pkt_cls.h is missing; apt install linux-libc-dev"
+    (world.root / "router.c").write_text("version 2\n")
+    await world.pass_()
+    report = await world.pass_()
+    assert "apt install linux-libc-dev" in report.status
+    assert set(world.programs().values()) == {before}
+    assert report.retry is not None
+
+    world.compiler.complaint = ""
+    world.clock.now += report.retry
+    await world.pass_()
+    report = await world.pass_()
+    assert set(world.programs().values()) == {world.router.info.id} != {before}
+    assert report.retry is None
+
+
+async def test_verifier_refusal_is_told(world: World) -> None:
+    world.libbpf.refuses = "cannot load program netop_router: Permission denied"
+    world.configure("mgmt0")
+
+    assert "cannot load program netop_router" in (await world.pass_()).status
+
+
+async def test_missing_source_leaves_the_program_in_place(world: World) -> None:
+    world.configure("mgmt0")
+    await world.pass_()
+    (world.root / "router.c").unlink()
+    report = await world.pass_()
+
+    assert "router.c cannot be read: No such file or directory" in report.status
+    assert set(world.programs()) == {"mgmt0"}
+
+
+async def test_damaged_document_changes_nothing(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    Store(world.root).path(Links).write_text("{")
+    world.kernel.log.clear()
+    report = await world.pass_()
+
+    assert world.kernel.log == ["links"]
+    assert set(world.programs()) == {"vx.red", "br.red", "vd.red"}
+    assert "links.json" in report.status
+
+
+async def test_vanished_document_changes_nothing(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    Store(world.root).path(Links).unlink()
+    await world.pass_()
+
+    assert set(world.programs()) == {"vx.red", "br.red", "vd.red"}
+
+
+async def test_wrong_entry_of_the_configuration_is_told_and_the_others_serve(
+    world: World,
+) -> None:
+    world.configure("mgmt0", "'no such name'")
+    report = await world.pass_()
+
+    assert set(world.programs()) == {"mgmt0"}
+    assert "bpfInterfaces[1]" in report.status
+
+
+async def test_unwritable_state_directory_stops_no_packet(world: World) -> None:
+    world.configure("mgmt0")
+    (world.root / "bpf-guardian").rmdir()
+    report = await world.pass_()
+
+    assert set(world.programs()) == {"mgmt0"}
+    assert "attached.json: cannot be written: No such file or directory" in report.status
+    assert report.retry is not None
+
+
+async def test_wrong_ttl_is_found_on_live_routes(world: World) -> None:
+    world.kernel.ports = (Port("vd.red", 4, 4, bytes(6), ("10.1.0.1",)),)
+    world.libbpf.behaviours[marker("version 1\n")] = forwarding_with_the_same_ttl
+    world.configure("mgmt0")
+    report = await world.pass_()
+
+    assert "refused: vd.red to 10.1.0.1: left the frame as" in report.status
