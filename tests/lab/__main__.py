@@ -4,8 +4,9 @@
     python3 -m tests.lab prepare                       install the host's tools, fill the cache
     python3 -m tests.lab shell --container             a shell in a fresh container
     python3 -m tests.lab shell --container -- COMMAND  one command in it; its exit code
+    python3 -m tests.lab shell --machine -- COMMAND    the same in a machine of its own
 
-In a container the source tree is seen, read-only, at /src.
+The source tree is at /src: the container sees it as it is, read-only; a machine gets a copy.
 """
 
 import argparse
@@ -14,22 +15,18 @@ import shlex
 import sys
 from pathlib import Path
 
-from tests.lab.cache import Cache
-from tests.lab.container import Bind, Container
-from tests.lab.host import Host
+from tests.lab.container import Bind
+from tests.lab.lab import Lab
 from tests.lab.process import LabError
-from tests.lab.progress import Progress
-from tests.lab.roots import NodeRoot
+from tests.lab.source import archive_of
 
 SOURCE = Path(__file__).parents[2]
 
 
 def main() -> int:
     arguments = parser().parse_args()
-    progress = Progress()
     try:
-        Host(progress).prepare()
-        code: int = arguments.action(arguments, progress)
+        code: int = arguments.action(Lab(), arguments)
     except LabError as error:
         print(f"lab: {error}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         return 1
@@ -42,26 +39,35 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python3 -m tests.lab", description=__doc__,
                                   formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     actions = top.add_subparsers(required=True, metavar="ACTION")
-    prepare_action = actions.add_parser("prepare")
-    prepare_action.set_defaults(action=prepare)
-    shell_action = actions.add_parser("shell")
-    shell_action.add_argument("--container", action="store_true")
-    shell_action.add_argument("command", nargs="*")
-    shell_action.set_defaults(action=shell)
+    actions.add_parser("prepare").set_defaults(action=prepare)
+    add_shell(actions.add_parser("shell"))
     return top
 
 
-def prepare(_arguments: argparse.Namespace, progress: Progress) -> int:
-    Cache(progress).obtain(NodeRoot(Host(progress).mirror)).release()
+def add_shell(action: argparse.ArgumentParser) -> None:
+    where = action.add_mutually_exclusive_group(required=True)
+    where.add_argument("--container", action="store_true")
+    where.add_argument("--machine", action="store_true")
+    action.add_argument("--afresh", action="store_true", help="boot instead of loading a saved one")
+    action.add_argument("command", nargs="*")
+    action.set_defaults(action=shell)
+
+
+def prepare(lab: Lab, _arguments: argparse.Namespace) -> int:
+    lab.machine().stop()
     return 0
 
 
-def shell(arguments: argparse.Namespace, progress: Progress) -> int:
-    cache = Cache(progress)
-    root = cache.obtain(NodeRoot(Host(progress).mirror))
+def shell(lab: Lab, arguments: argparse.Namespace) -> int:
     script = shlex.join(arguments.command) if arguments.command else "cd /src; exec bash -i"
-    with Container(cache, root, progress, [Bind(SOURCE, "/src")]) as node:
-        return node.interact(script if os.isatty(0) else f"exec </dev/null; {script}")
+    if not os.isatty(0):
+        script = f"exec </dev/null; {script}"
+    if arguments.container:
+        with lab.container([Bind(SOURCE, "/src")]) as node:
+            return node.interact(script)
+    with lab.machine(afresh=arguments.afresh) as machine:
+        machine.unpack(archive_of(SOURCE), "/src")
+        return machine.interact(script)
 
 
 if __name__ == "__main__":

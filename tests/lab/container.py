@@ -13,15 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.cache import Cache, Held, remove_tree
-from tests.lab.node import Node
+from tests.lab.node import ENVIRONMENT, Node
 from tests.lab.process import LabError, tail
 from tests.lab.progress import Progress
 from tests.lab.roots import Mounting, discardable, nspawn_command
 
-ENVIRONMENT = (
-    "HOME=/root", "LANG=C.UTF-8", "TERM=dumb", "PYTHONDONTWRITEBYTECODE=1",
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-)  # fmt: skip
 BOOT_LIMIT = 60.0
 
 

@@ -16,6 +16,11 @@ from tests.lab.progress import Progress
 
 #: Seconds for a command that sets no limit of its own.
 PATIENCE = 120.0
+#: Of every command in a node.
+ENVIRONMENT = (
+    "HOME=/root", "LANG=C.UTF-8", "TERM=dumb", "PYTHONDONTWRITEBYTECODE=1",
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+)  # fmt: skip
 Command = str | Sequence[str]
 
 

@@ -21,8 +21,8 @@ BASE = (
 )  # fmt: skip
 NETOP_NEEDS = (
     "python3-pyroute2", "python3-systemd", "python3-sdbus", "python3-kubernetes",
-    "python3-jinja2", "python3-yaml", "python3-watchdog", "python3-bpfcc", "libbpf1", "linux-libc-dev",
-    "python3-prometheus-client", "python3-rich", "adduser",
+    "python3-jinja2", "python3-yaml", "python3-watchdog", "python3-bpfcc", "libbpf1",
+    "linux-libc-dev", "python3-prometheus-client", "python3-rich", "adduser",
 )  # fmt: skip
 FOR_TESTS = ("python3-pytest", "python3-pytest-asyncio", "python3-hypothesis")
 WORKSHOP = (

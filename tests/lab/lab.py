@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lab's front door: nodes of both kinds, with everything they need made on the way."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from tests.lab.cache import Cache, Held
+from tests.lab.container import Bind, Container
+from tests.lab.host import Host
+from tests.lab.image import MachineImage
+from tests.lab.progress import Progress
+from tests.lab.qemu import Hardware
+from tests.lab.roots import NodeRoot
+from tests.lab.saved import SavedMachine, boot_afresh, start_saved
+from tests.lab.vm import Source, VirtualMachine
+
+
+class Lab:
+    """Prepares the host when it is made; keeps what it obtained from the cache until it goes."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress or Progress()
+        self.host = Host(self.progress)
+        self.host.prepare()
+        self.cache = Cache(self.progress)
+
+    @cached_property
+    def node_root(self) -> Held:
+        return self.cache.obtain(NodeRoot(self.host.mirror))
+
+    @cached_property
+    def image(self) -> Held:
+        return self.cache.obtain(MachineImage(self.node_root))
+
+    @property
+    def saved_machine(self) -> SavedMachine:
+        key = self.node_root.path / "id_ed25519"
+        source = Source(self.image, key, Hardware.here(), (self.node_root.lock, self.image.lock))
+        return SavedMachine(self.cache, source, self.progress, lambda _machine: None, ())
+
+    def container(self, binds: Sequence[Bind] = ()) -> Container:
+        """A booted container."""
+        return Container(self.cache, self.node_root, self.progress, binds)
+
+    def machine(
+        self, *, name: str = "vm", survives: bool = False, afresh: bool = False
+    ) -> VirtualMachine:
+        """A machine in its fabric; `afresh` boots it instead of loading a saved one."""
+        start = boot_afresh if afresh else start_saved
+        return start(self.saved_machine, name=name, survives=survives)
