@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from netop.common.documents import Desired
-from netop.common.store import DocumentError, Store, document_text
+from netop.common.store import DocumentError, Store, document_text, remove_leftovers
 from netop.crd_watcher.last_good import LastGood, StateDirectory
 
 T = TypeVar("T")
@@ -50,6 +50,7 @@ class Publisher:
         self._store = store
         self._state = state
         self.unsaved = ""
+        remove_leftovers(store.path(Desired))
         damage: list[str] = []
         self.published: Desired | None = _read(lambda: store.read(Desired), damage)
         self.last_good: LastGood | None = _read(state.load, damage)

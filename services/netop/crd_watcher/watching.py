@@ -83,9 +83,11 @@ class Watching:
         # The resourceVersion to watch from; empty where a list is needed first.
         self._version = ""
         self._stood_since: float | None = None
+        self._interrupted = False
 
     def interrupt(self) -> None:
-        """Cut the present watch short; from any thread."""
+        """Cut the present watch short and look at the files again; from any thread."""
+        self._interrupted = True
         cluster = self._cluster
         if cluster is not None:
             cluster.interrupt()
@@ -93,34 +95,32 @@ class Watching:
     def events(self) -> Iterator[Event]:
         """Yield what happens, until stopped."""
         while not self._stopped():
-            delay = 0.0
+            # Cleared before the files are looked at, so that no interruption is missed.
+            self._interrupted = False
             self._stood_since = None
             try:
                 yield from self._round()
             except ClusterError as error:
-                if self._stopped():
-                    break
-                yield from self._failed(error)
-                delay = self._backoff.next()
+                if not self._interrupted:
+                    yield self._failed(error)
+                    self._pause(self._backoff.next())
             else:
                 # A server, or something between, that ends each watch at once must not
                 # make us run in circles; a watch that ends in its time costs no pause.
-                delay = 0.0 if self._stood() else self._backoff.next()
-            if delay and not self._stopped():
-                self._pause(delay)
+                if not (self._stood() or self._interrupted):
+                    self._pause(self._backoff.next())
         self._drop()
 
-    def _failed(self, error: ClusterError) -> Iterator[Event]:
-        if self._stood():
-            self._backoff.reset()
+    def _failed(self, error: ClusterError) -> Failed:
+        self._stood()
         if error.fault in {Fault.EXPIRED, Fault.NO_CRD}:
             self._version = ""
         # The next attempt reads the credential again: it may be what is wrong.
         self._drop()
-        yield Failed(error)
+        return Failed(error)
 
     def _stood(self) -> bool:
-        """Return whether the watch stood long enough to be taken for healthy."""
+        """Return whether the watch stood long enough to be healthy; pauses begin anew then."""
         since = self._stood_since
         stood = since is not None and self._clock() - since >= self._timing.stable
         if stood:
@@ -172,7 +172,7 @@ class Watching:
         with cluster.watch(self._version, seconds) as lines:
             self._stood_since = self._clock()
             yield Connected()
-            if self._stopped():
+            if self._interrupted:
                 return
             for line in lines:
                 yield from self._event(line, cluster)
