@@ -135,12 +135,13 @@ class Applier:
     async def bring(self, goal: Goal) -> Outcome:
         """Reload FRR until it serves the goal, at most three times.
 
-        The file must be in place already.
+        The file must be in place already. The outcome's errors tell of every pass that
+        did not get there, also when a later one did.
         """
         errors: list[str] = []
-        finding: Finding | None = None
         for number in range(1, PASSES + 1):
             began = self.wall()
+            finding: Finding | None = None
             try:
                 result = await self.unit.reload()
                 if result != "done":
@@ -148,16 +149,16 @@ class Applier:
                 finding = await look(self.frr, goal)
             except SystemdError as error:
                 errors.append(str(error))
-                finding = None
             except FrrError as error:
                 errors.append(str(error))
-                return Outcome(None, number, self._said(began, errors), alive=False)
+                return Outcome(None, number, self._all(errors, began), alive=False)
             if finding is not None and finding.reached:
-                return Outcome(finding, number, ())
-            errors = [*self._said(began, errors)]
+                return Outcome(finding, number, tuple(errors))
+            errors += finding.sentences() if finding is not None else ()
+            errors = list(self._all(errors, began))
             await self.sleep(1.0)
-        said = finding.sentences() if finding is not None else ()
-        return Outcome(finding, PASSES, tuple(dict.fromkeys([*said, *errors])))
+        return Outcome(finding, PASSES, tuple(errors))
 
-    def _said(self, since: float, errors: list[str]) -> tuple[str, ...]:
+    def _all(self, errors: list[str], since: float) -> tuple[str, ...]:
+        """Return the errors together with what FRR said, each once."""
         return tuple(dict.fromkeys([*errors, *complaints(self.words(since))]))

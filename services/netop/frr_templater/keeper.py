@@ -227,10 +227,13 @@ class Keeper:
         changed, gone = changed_names(good.vrfs, new.vrfs)
         what = [f"serving {_listed(changed)}"] if changed else []
         what += [f"no longer {_listed(gone)}"] if gone else []
+        passes = f" and {self.reload.passes} passes" if self.reload.passes > 1 else ""
         self.journal.info(
             f"frr.conf: {more} lines more, {less} less, reloaded and verified in "
-            f"{self.reload.seconds:.1f} s{part}: {', '.join(what) or 'template changed'}",
+            f"{self.reload.seconds:.1f} s{passes}{part}: "
+            f"{', '.join(what) or 'template changed'}",
             diff=diff[:4096],
+            errors="; ".join(self.reload.errors),
         )
 
     def _rescue_edit(self, disk: str | None, wanted: str) -> None:

@@ -94,6 +94,9 @@ class Templater:
         if life == self._life:
             return
         await self.frr.alive()
+        if self._life is not None:
+            renewed = sorted({name for name, _ in set(life) - set(self._life)})
+            self.journal.notice(f"FRR started anew ({', '.join(renewed)}); looking what it serves")
         version = await self.frr.version()
         remembered = self.keeper.state
         if version != remembered.frr:
