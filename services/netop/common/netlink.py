@@ -36,6 +36,9 @@ from pyroute2.netlink.rtnl.ifinfmsg import IFF_NOARP, IFF_UP, ifinfmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from pyroute2.netlink.rtnl.tcmsg import sched_bpf, tcmsg
 
+# include/uapi/asm-generic/socket.h: beyond net.core.rmem_max, for CAP_NET_ADMIN.
+SO_RCVBUFFORCE = 33
+
 __all__ = [
     "IFF_NOARP",
     "IFF_UP",
@@ -57,6 +60,7 @@ __all__ = [
     "RTM_NEWQDISC",
     "RTM_NEWROUTE",
     "RTM_NEWTFILTER",
+    "SO_RCVBUFFORCE",
     "IPRoute",
     "NetlinkDumpInterrupted",
     "NetlinkError",

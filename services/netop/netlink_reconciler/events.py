@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from netop.common.netlink import SO_RCVBUFFORCE
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.link import Kind, vrf_of
@@ -27,7 +28,6 @@ _INDEX = struct.Struct("=i")
 _INDEX_AT = _HEADER.size + 4  # in struct ifinfomsg and struct ifaddrmsg alike
 _LINK_ATTRIBUTES_AT = _HEADER.size + 16
 
-_SO_RCVBUFFORCE = 33  # needs CAP_NET_ADMIN, which this daemon has
 _BUFFER = 1 << 20
 
 
@@ -93,7 +93,7 @@ class Events:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._socket.setblocking(False)
         with contextlib.suppress(PermissionError):
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, _BUFFER)
         self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR))
 
     def close(self) -> None:

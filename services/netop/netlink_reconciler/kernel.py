@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from socket import SOL_SOCKET
 from typing import Protocol
 
-from netop.common.netlink import IPRoute, NetlinkError
+from netop.common.netlink import SO_RCVBUFFORCE, IPRoute, NetlinkError
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.message import message
 from netop.netlink_reconciler.observe import KernelError, observe
-from netop.netlink_reconciler.step import Create, Delete, Failure, Step
+from netop.netlink_reconciler.step import Change, Delete, Failure, Step
 
-# Each reply to an error repeats its request; so many fit into the receive buffer.
+# A reply that tells an error repeats its request; so many fit into the receive buffer even
+# where it cannot be enlarged.
 _CHUNK = 200
 _RECEIVE_BUFFER = 4 << 20
 # A link that is already gone needs no deleting.
@@ -36,9 +39,9 @@ class RtnetlinkKernel:
     """The kernel of this network namespace."""
 
     def __init__(self) -> None:
-        self._ip = IPRoute(
-            ext_ack=True, strict_check=True, groups=0, rcvbuf=_RECEIVE_BUFFER, sndbuf=1 << 20
-        )
+        self._ip = IPRoute(ext_ack=True, strict_check=True)
+        with contextlib.suppress(PermissionError):
+            self._ip.setsockopt(SOL_SOCKET, SO_RCVBUFFORCE, _RECEIVE_BUFFER)
 
     def close(self) -> None:
         """Close the socket."""
@@ -80,7 +83,8 @@ def _chunks(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
     """Yield the steps in batches; one never ends between a link's making and its marks."""
     start = 0
     for index, step in enumerate(steps):
-        if index - start >= _CHUNK and isinstance(step, Create | Delete):
+        completes = isinstance(step, Change) and not step.told
+        if index - start >= _CHUNK and not completes:
             yield steps[start:index]
             start = index
     if start < len(steps):
