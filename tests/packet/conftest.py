@@ -122,7 +122,6 @@ def network() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def compiled() -> Compiled:
-    os.environ["PYTHONPATH"] = str(ROOT / "services")
     return asyncio.run(BccCompiler("/usr/bin/python3").compile(SOURCE))
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The short-lived child that compiles: LLVM's 130 MB end with it.
 
-``python3 -m netop.bpf_guardian.compile SOURCE SOCKET``: compiles SOURCE with bcc, and sends
-over the descriptor SOCKET one message: the instructions, in which each map is named by its
-place among the map descriptors that travel with them (SCM_RIGHTS). Ends with 0, or with the
+``python3 -I compile.py SOURCE SOCKET``: compiles SOURCE with bcc, and sends over the
+descriptor SOCKET one message: the instructions, in which each map is named by its place
+among the map descriptors that travel with them (SCM_RIGHTS). Ends with 0, or with the
 diagnostics on standard error.
 """
 

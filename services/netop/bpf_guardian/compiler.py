@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from netop.bpf_guardian import compile as compile_
 from netop.bpf_guardian.compile import CompileError
 
 __all__ = ["BccCompiler", "CompileError", "Compiled", "Compiler", "source_hash"]
@@ -54,7 +55,7 @@ class Compiler(Protocol):
 
 @dataclass(frozen=True)
 class BccCompiler:
-    """Compiles by `python3 -m netop.bpf_guardian.compile`; `python` must know bcc."""
+    """Compiles by compile.py in a process of its own; `python` must know bcc."""
 
     python: str = sys.executable
 
@@ -65,9 +66,8 @@ class BccCompiler:
             with theirs:
                 child = await asyncio.create_subprocess_exec(
                     self.python,
-                    "-P",
-                    "-m",
-                    "netop.bpf_guardian.compile",
+                    "-I",
+                    compile_.__file__,
                     str(source),
                     str(theirs.fileno()),
                     pass_fds=(theirs.fileno(),),

@@ -204,8 +204,7 @@ class Libbpf:
             options.log_buf = ctypes.cast(log, ctypes.c_char_p)
             descriptor = self._library.bpf_prog_load(*arguments, ctypes.byref(options))
         if descriptor < 0:
-            told = log.value.decode(errors="replace").strip().splitlines()[-4:]
-            raise self._failure(descriptor, f"load program {name}", "; ".join(told))
+            raise self._failure(descriptor, f"load program {name}", _verdict(log.value))
         return int(descriptor)
 
     def test_run(
@@ -321,3 +320,9 @@ class Libbpf:
         number = -result if result < -1 else ctypes.get_errno()
         sentence = f"cannot {tried}: {os.strerror(number)}"
         return BpfError(f"{sentence}: {detail}" if detail else sentence, number)
+
+
+def _verdict(log: bytes) -> str:
+    """Return the last thing that the verifier said, which is why, but for its statistics."""
+    lines = [line.strip() for line in log.decode(errors="replace").splitlines()]
+    return next((line for line in reversed(lines) if line and not line.startswith("processed")), "")
