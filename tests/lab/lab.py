@@ -6,6 +6,7 @@ from functools import cached_property
 
 from tests.lab.cache import Cache, Held
 from tests.lab.container import Bind, Container
+from tests.lab.fabric import FABRIC_INPUTS, join
 from tests.lab.host import Host
 from tests.lab.image import MachineImage
 from tests.lab.progress import Progress
@@ -36,7 +37,7 @@ class Lab:
     def saved_machine(self) -> SavedMachine:
         key = self.node_root.path / "id_ed25519"
         source = Source(self.image, key, Hardware.here(), (self.node_root.lock, self.image.lock))
-        return SavedMachine(self.cache, source, self.progress, lambda _machine: None, ())
+        return SavedMachine(self.cache, source, self.progress, join, FABRIC_INPUTS)
 
     def container(self, binds: Sequence[Bind] = ()) -> Container:
         """A booted container."""

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.lab.apiserver.build import BINARY, ApiServerBinary
+from tests.lab.apiserver.build import APISERVER, ETCD, ApiServerBinaries
 from tests.lab.cache import Cache, Held
 from tests.lab.host import QUIET_APT, Host
 from tests.lab.process import LabError, run
 from tests.lab.progress import Progress
 
 #: A program, and the Debian package that brings it.
-TOOLS = {"etcd": "etcd-server", "openssl": "openssl", "mmdebstrap": "mmdebstrap"}
+TOOLS = {"openssl": "openssl", "mmdebstrap": "mmdebstrap"}
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,8 @@ class Binaries:
             return cls.from_assets(Path(assets))
         host = Host(progress)
         install({name: TOOLS[name] for name in TOOLS if not shutil.which(name)}, progress)
-        etcd = shutil.which("etcd")
-        if etcd is None:
-            raise LabError("the package etcd-server is installed and brings no etcd")
-        held = Cache(progress).obtain(ApiServerBinary(host.mirror))
-        return cls(held.path / BINARY, Path(etcd), complete=False, held=held)
+        held = Cache(progress).obtain(ApiServerBinaries(host.mirror))
+        return cls(held.path / APISERVER, held.path / ETCD, complete=False, held=held)
 
     @classmethod
     def from_assets(cls, assets: Path) -> "Binaries":
