@@ -32,7 +32,8 @@ _TOP = (
     _block(
         r"router bgp( .*)?",
         _block(r"address-family .+", _block(r"vni \d+")),
-        _block(r"vrf-policy .+"),
+        # `vrf` is short for vrf-policy here, whatever its writer meant.
+        _block(r"vrf(-policy)? .+"),
         _block(r"vnc (defaults|nve-group .+|l2-group .+)"),
         _block(r"bmp targets .+"),
         _block(r"segment-routing srv6"),

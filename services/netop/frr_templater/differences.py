@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -35,9 +36,8 @@ def parse_differences(output: str) -> tuple[Difference, ...]:
     """
     found: list[Difference] = []
     add = False
-    lines = output.splitlines()
     stack: list[str] = []
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in itertools.pairwise([*output.splitlines(), ""]):
         if line in {_DELETE, _ADD}:
             add = line == _ADD
             continue
@@ -85,8 +85,11 @@ def is_noise(difference: Difference) -> bool:
 def concerned(difference: Difference, names: Iterable[str]) -> frozenset[str]:
     """Return which VRFs of ours a difference is about, by the names that netop gives.
 
-    Empty for a difference in the operator's own text.
+    Empty for a difference in the operator's own text. An interface stanza is always his:
+    netop writes none, and FRR 10.3 cannot remove one while the interface exists.
     """
+    if (difference.path or (difference.text,))[0].removeprefix("no ").startswith("interface "):
+        return frozenset()
     known = frozenset(names)
     words = [word for line in (*difference.path, difference.text) for word in line.split()]
     return frozenset(name for word in words for name in _owners(word) if name in known)

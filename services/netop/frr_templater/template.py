@@ -154,6 +154,18 @@ def _marked_default(line: str) -> str:
     return re.sub(r"(router\s+bgp\s+\S+)", r"\1 vrf default", line, count=1)
 
 
+# Lines that no `router` and no `route-map` block knows, so they close it.
+_GLOBAL = re.compile(
+    r"(ip|ipv6|access-list|log|hostname|debug|bgp (as-path|(large-|ext)?community-list)) .+"
+)
+
+
+def _is_global(statement: Statement) -> bool:
+    around = statement.path[0] if statement.path else ""
+    inside = around.startswith(("router ", "route-map "))
+    return inside and bool(_GLOBAL.fullmatch(statement.text))
+
+
 class _Parsing:
     """One reading of a template that gathers problems instead of stopping at the first."""
 
@@ -235,7 +247,8 @@ class _Parsing:
                 continue
             statement = ahead.read(0, line)
             if statement is not None:
-                return statement.opens and not statement.path
+                leaves = statement.opens and not statement.path
+                return leaves or _is_global(statement)
         return True
 
     def _learn(self, statement: Statement) -> None:

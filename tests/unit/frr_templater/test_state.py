@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The memory survives restarts, damage and a full disk."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from netop.common import store
+from netop.frr_templater.state import REFUSALS_KEPT, Good, Refusal, State, StateFile, digest
+from tests.unit.frr_templater.fakes import vrf
+
+FULL = State(
+    good=Good("text\n", "mark", (vrf("a", 1, 10, 20), vrf("m", None)), True, ("line",)),
+    written="w",
+    refusals=(Refusal("d", "why"), Refusal("e", "because", "a")),
+    frr="10.3",
+    router_id=IPv4Address("192.0.2.1"),
+)
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    StateFile(tmp_path / "s").save(FULL)
+    again = StateFile(tmp_path / "s")
+    assert again.load() == ""
+    assert again.state == FULL
+    assert again.state.good is not None
+    assert digest(again.state.good.vrfs[0]) == digest(vrf("a", 1, 10, 20))
+    assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600, "it may hold passwords"
+
+
+def test_no_file_is_an_empty_memory(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "s")
+    assert file.load() == ""
+    assert file.state == State()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"version": 99}', '{"version": 1}', "\0"])
+def test_a_damaged_file_costs_the_memory_only(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "s"
+    path.write_text(text)
+    file = StateFile(path)
+    assert "is damaged and is made anew" in file.load()
+    assert file.state == State()
+    file.save(FULL)
+    assert StateFile(path).load() == ""
+
+
+def test_a_file_cut_short_anywhere_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    StateFile(path).save(FULL)
+    text = path.read_text()
+    for length in range(1, len(text) - 1, 37):
+        path.write_text(text[:length])
+        assert StateFile(path).load() != ""
+
+
+def test_what_could_not_be_saved_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = StateFile(tmp_path / "s")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store.os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        file.save(FULL)
+    assert file.state == State()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_when_nothing_changed(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    StateFile(path).save(State())
+    assert not path.exists()
+
+
+def test_refusals_are_found_by_their_content_and_bounded() -> None:
+    state = State().refuse((Refusal("d", "why"),)).refuse((Refusal("d", "why", "a"),))
+    assert state.refusal("d") == Refusal("d", "why")
+    assert state.refusal("d", "a") == Refusal("d", "why", "a")
+    assert state.refusal("d", "b") is None
+    for number in range(100):
+        state = state.refuse((Refusal(str(number), "why"),))
+    assert len(state.refusals) == REFUSALS_KEPT
+    assert json.dumps([r.digest for r in state.refusals])
