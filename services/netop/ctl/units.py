@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemons as systemd sees them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from netop.ctl.health import Finding, broken, waiting, well
+
+DAEMONS = ("crd-watcher", "netlink-reconciler", "frr-templater", "bpf-guardian")
+TARGET = "netop.target"
+OFF = well("off")
+
+_PROPERTIES = "Id,LoadState,ActiveState,SubState,StatusText,Result,NRestarts,Paths"
+_PATIENCE = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """One unit; texts as in systemctl(1), `restarts` since it was last started by hand.
+
+    `paths` are those that a path unit waits for; any of them is enough.
+    """
+
+    name: str
+    load: str
+    active: str
+    sub: str
+    status: str = ""
+    result: str = ""
+    restarts: int = 0
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DaemonView:
+    """One daemon: whether it runs, and its own word on what it does."""
+
+    name: str
+    finding: Finding
+    status: str
+
+
+Ask = Callable[[Sequence[str]], str]
+
+
+def read_units(ask: Ask) -> dict[str, UnitState]:
+    """Return the units of netop and frr.service by name; raises OSError where systemd is not."""
+    services = [f"netop-{daemon}.service" for daemon in DAEMONS]
+    paths = [f"netop-{daemon}.path" for daemon in DAEMONS]
+    units = parse_units(ask([*services, *paths, TARGET, "frr.service"]))
+    return {unit.name: unit for unit in units}
+
+
+def ask_systemctl(names: Sequence[str]) -> str:
+    """Return what `systemctl show` says of the units; raises OSError."""
+    command = ["systemctl", "show", f"--property={_PROPERTIES}", "--", *names]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"systemctl did not answer within {_PATIENCE:g} s") from error
+    if done.returncode != 0:
+        raise OSError(" ".join(done.stderr.split()) or f"systemctl ended {done.returncode}")
+    return done.stdout
+
+
+def parse_units(text: str) -> list[UnitState]:
+    """Return the units that `systemctl show` tells of, one block each."""
+    units = []
+    for block in text.split("\n\n"):
+        pairs = [line.split("=", 1) for line in block.splitlines() if "=" in line]
+        # Paths= stands there once for each path: "/etc/x (PathExists)".
+        paths = tuple(value.rpartition(" (")[0] for key, value in pairs if key == "Paths")
+        fields = dict(pairs)
+        if "Id" in fields:
+            units.append(_unit(fields, paths))
+    return units
+
+
+def _unit(fields: Mapping[str, str], paths: tuple[str, ...]) -> UnitState:
+    restarts = fields.get("NRestarts", "")
+    return UnitState(
+        name=fields["Id"],
+        load=fields.get("LoadState", ""),
+        active=fields.get("ActiveState", ""),
+        sub=fields.get("SubState", ""),
+        status=fields.get("StatusText", ""),
+        result=fields.get("Result", ""),
+        restarts=int(restarts) if restarts.isdecimal() else 0,
+        paths=paths,
+    )
+
+
+def daemon_views(units: Mapping[str, UnitState]) -> tuple[DaemonView, ...]:
+    """Return one view a daemon, and one for FRR, without which none of it is of use.
+
+    A daemon that is switched off, service and path unit both, counts as well where
+    netop.target is off too: a control-plane node runs the guardian alone.
+    """
+    wanted = units[TARGET].active == "active"
+    views = [
+        _daemon(units[f"netop-{daemon}.service"], units[f"netop-{daemon}.path"], wanted=wanted)
+        for daemon in DAEMONS
+    ]
+    return (*views, _frr(units["frr.service"], wanted=wanted))
+
+
+def _daemon(service: UnitState, path: UnitState, *, wanted: bool) -> DaemonView:
+    name = service.name.removesuffix(".service")
+    # What a daemon said last before it was stopped is no news.
+    status = service.status if service.active in {"active", "activating"} else ""
+    return DaemonView(name, _running(service, path, wanted=wanted), status)
+
+
+def _running(service: UnitState, path: UnitState, *, wanted: bool) -> Finding:
+    look = f"see journalctl -u {service.name.removesuffix('.service')}"
+    match (service.active, service.sub):
+        case ("active" | "reloading", _):
+            return well("running")
+        case ("activating", "auto-restart" | "auto-restart-queued"):
+            reason = f"ended with {service.result}, restart {service.restarts + 1} follows; {look}"
+            return broken("crashed", reason)
+        case ("activating", _) if service.restarts:
+            return broken("starting", f"again, after {service.restarts} crashes; {look}")
+        case ("activating", _):
+            return waiting("starting", "not ready yet")
+        case ("deactivating", _):
+            return waiting("stopping", "on its way down")
+        case ("failed", _):
+            return broken("failed", f"ended with {service.result}; {look}")
+    return _resting(service, path, wanted=wanted)
+
+
+def _resting(service: UnitState, path: UnitState, *, wanted: bool) -> Finding:
+    if service.load == "not-found":
+        return broken("absent", "not installed")
+    if path.active == "failed":
+        return broken("failed", f"its path unit failed; see systemctl status {path.name}")
+    if path.active == "active":
+        return waiting("waiting", f"waits for {' or '.join(path.paths)}")
+    if wanted:
+        return waiting("stopped", f"stopped; systemctl start {service.name} starts it")
+    return OFF
+
+
+def _frr(service: UnitState, *, wanted: bool) -> DaemonView:
+    if service.active in {"active", "reloading"}:
+        return DaemonView("frr", well(service.sub), service.status)
+    if not wanted:
+        return DaemonView("frr", OFF, "")
+    return DaemonView("frr", broken(service.active, "see systemctl status frr"), "")
