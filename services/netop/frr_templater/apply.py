@@ -9,7 +9,8 @@ from typing import Protocol
 
 from netop.frr_templater.differences import Difference, Verdict, judge
 from netop.frr_templater.frr import FrrError
-from netop.frr_templater.plan import Expected, missing
+from netop.frr_templater.goal import Goal
+from netop.frr_templater.plan import missing
 from netop.frr_templater.systemd1 import SystemdError
 from netop.frr_templater.words import Words, complaints
 
@@ -20,6 +21,10 @@ PASSES = 3
 
 class Asking(Protocol):
     """What has to be asked of FRR."""
+
+    async def alive(self) -> None:
+        """Raise FrrError unless all of FRR that netop needs answers."""
+        ...
 
     async def differences(self, text: str) -> tuple[Difference, ...]:
         """Return how FRR differs from `text`; raises FrrError."""
@@ -44,22 +49,6 @@ class Unit(Protocol):
     async def active_state(self) -> str:
         """Return its state; raises SystemdError."""
         ...
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A configuration and all that tells whether FRR serves it.
-
-    `names` are the VRFs of ours that differences may be about, those that go included.
-    `strict` says that the operator's text is new too, so that differences in it count,
-    but for those in `tolerated`, which were there before.
-    """
-
-    text: str
-    expected: Expected
-    names: frozenset[str]
-    strict: bool = False
-    tolerated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

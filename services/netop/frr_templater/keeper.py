@@ -14,21 +14,24 @@ import dataclasses
 import datetime
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from netop.common.backoff import Backoff
 from netop.common.documents import DesiredVrf, Reload, ReloadResult
 from netop.common.journal import Journal
 from netop.common.problem import Problem
 from netop.common.store import replace_file
-from netop.frr_templater.apply import Applier, Finding, Goal, Outcome, look
+from netop.frr_templater.apply import Applier, Finding, Outcome, look
 from netop.frr_templater.files import Files
-from netop.frr_templater.plan import (
-    Expected,
-    batches,
-    changed_names,
-    expected,
-    file_diff,
-    line_counts,
+from netop.frr_templater.goal import goal_of, goal_to
+from netop.frr_templater.plan import batches, changed_names, file_diff, line_counts
+from netop.frr_templater.sentences import (
+    differs,
+    listed,
+    not_repaired,
+    not_survived,
+    reason_of,
+    refused,
 )
 from netop.frr_templater.state import Good, Refusal, State, StateFile, digest
 from netop.frr_templater.target import Target
@@ -36,11 +39,9 @@ from netop.frr_templater.template import HEADER
 
 # Between two looks at an FRR that is not as it should be: it may be starting just now.
 SETTLE = 2.0
-# FRR may end while a text is applied without the text being the reason, but not twice.
-DEATHS = 2
-
-# As much as a person reads in a status line, in characters.
-REASON_LONGEST = 1000
+# FRR may end or hang while it takes over a text without the text being the reason. It is
+# tried again, later each time, in seconds.
+DEATH_FIRST, DEATH_LONGEST = 60.0, 6 * 3600.0
 
 NOT_RELOADED = Reload(ReloadResult.NONE, "", 0.0, 0, "", ())
 
@@ -49,12 +50,23 @@ NOT_RELOADED = Reload(ReloadResult.NONE, "", 0.0, 0, "", ())
 class Kept:
     """What came of keeping: `vrfs` that FRR was seen to serve, None where nobody looked.
 
-    `again` is when to come back, in seconds.
+    `again` is when to come back, in seconds; `settled` says that there is nothing else to
+    come of what is wanted now.
     """
 
     vrfs: tuple[DesiredVrf, ...] | None = None
     problems: tuple[Problem, ...] = ()
     again: float | None = None
+    settled: bool = True
+
+
+@dataclass(frozen=True)
+class _Death:
+    """What FRR did not live through: for what reason, how often, and until when to wait."""
+
+    reason: str
+    times: int
+    until: float
 
 
 @dataclass
@@ -70,7 +82,7 @@ class Keeper:
     reload: Reload = NOT_RELOADED
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
-    _deaths: dict[str, int] = field(default_factory=dict)
+    _deadly: dict[str, _Death] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
@@ -87,7 +99,13 @@ class Keeper:
         refusal = self.state.refusal(digest(target.text))
         if refusal is not None:
             kept = await self.keep(disk, due=due)
-            return dataclasses.replace(kept, problems=(_refused(refusal.reason), *kept.problems))
+            return dataclasses.replace(kept, problems=(refused(refusal.reason), *kept.problems))
+        death = self._deadly.get(digest(target.text))
+        if death is not None and death.until > self.clock():
+            kept = await self.keep(disk, due=due)
+            wait = kept.again or death.until - self.clock()
+            problem = not_survived(death.reason, death.times)
+            return dataclasses.replace(kept, problems=(problem, *kept.problems), again=wait)
         if target.text == good.text:
             return await self.keep(disk, due=due)
         self._rescue_edit(disk, target.text)
@@ -100,18 +118,19 @@ class Keeper:
             return Kept()
         if disk != good.text:
             self._rescue_edit(disk, good.text)
-            self._write(good.text)
+            self._write(good.text, ())
             return await self._repair(good, "frr.conf was not the last good one", disk or "")
         if not due:
             return Kept(problems=self._foreign)
-        finding = await look(self.applier.frr, _goal_of(good, ()))
+        finding = await look(self.applier.frr, goal_of(good, self.state.trying))
         if finding.reached:
             self._unsettled = ()
-            self._foreign = _foreign(finding, good.tolerated)
+            self._save(trying=())
+            self._foreign = differs(finding, good.tolerated)
             return Kept(good.vrfs, self._foreign)
         if self._unsettled != finding.sentences():
             self._unsettled = finding.sentences()
-            return Kept(problems=self._foreign, again=SETTLE)
+            return Kept(problems=self._foreign, again=SETTLE, settled=False)
         return await self._repair(good, "; ".join(finding.sentences()), good.text)
 
     async def _first(self, target: Target, disk: str | None) -> Good:
@@ -124,20 +143,22 @@ class Keeper:
             good = Good(text=disk, template="", vrfs=())
         else:
             good = Good(target.text_for(()), target.loaded.mark, (), target.loaded.template.ipv6)
-        finding = await look(self.applier.frr, _goal_of(good, ()))
+        finding = await look(self.applier.frr, goal_of(good, ()))
         foreign = tuple(str(item) for item in finding.verdict.foreign)
         good = dataclasses.replace(good, tolerated=foreign)
-        self.memory.save(dataclasses.replace(self.state, good=good))
+        self._save(good=good)
         return good
 
     async def _change(self, target: Target, good: Good) -> Kept:
+        # A dead or hung FRR shall not be held against a text that it has not seen.
+        await self.applier.frr.alive()
         steps = batches(good.vrfs, target.vrfs)
         for number, vrfs in enumerate(steps, start=1):
             text = target.text if number == len(steps) else target.text_for(vrfs)
             new = Good(text, target.loaded.mark, vrfs, target.loaded.template.ipv6)
             began, diff = self.clock(), file_diff(good.text, text)
-            self._write(text)
-            outcome = await self.applier.bring(_goal_to(new, good))
+            self._write(text, vrfs)
+            outcome = await self.applier.bring(goal_to(new, good, self.state.trying))
             if not outcome.reached or outcome.finding is None:
                 return await self._fall_back(new, good, outcome, began, diff)
             self._remember(new, outcome.finding)
@@ -149,7 +170,7 @@ class Keeper:
     async def _repair(self, good: Good, why: str, found: str) -> Kept:
         """Bring FRR back to the last good configuration, which is on the disk."""
         began, diff = self.clock(), file_diff(found, good.text)
-        outcome = await self.applier.bring(_goal_of(good, ()))
+        outcome = await self.applier.bring(goal_of(good, self.state.trying))
         self._unsettled = ()
         if outcome.reached and outcome.finding is not None:
             self._remember(good, outcome.finding)
@@ -157,33 +178,41 @@ class Keeper:
             self.journal.notice(f"put FRR back to the last good configuration: {why}")
             return Kept(good.vrfs, self._foreign)
         self._record(ReloadResult.FAILED, began, outcome, diff)
-        return Kept(problems=(_not_repaired(outcome.errors),), again=self.backoff.next())
+        return self._later(outcome)
 
     async def _fall_back(
         self, new: Good, good: Good, outcome: Outcome, began: float, diff: str
     ) -> Kept:
         """Put the last good file back after `new` did not prove itself."""
-        reason = _reason(outcome.errors) or "FRR did not take it over"
-        if not outcome.alive and self._deaths.setdefault(digest(new.text), 0) + 1 < DEATHS:
-            self._deaths[digest(new.text)] += 1
-            self._write(good.text)
-            self.journal.warning(f"FRR ended or hung while it took over a change: {reason}")
-            return Kept(problems=(_not_repaired(outcome.errors),), again=self.backoff.next())
+        reason = reason_of(outcome.errors) or "FRR did not take it over"
+        if not outcome.alive:
+            return self._not_alive(new, good, outcome, reason)
         self.memory.save(self.state.refuse(self._refusals(new, good, outcome, reason)))
-        self._write(good.text)
-        back = await self.applier.bring(_goal_to(good, new))
+        self._write(good.text, new.vrfs)
+        back = await self.applier.bring(goal_to(good, new, self.state.trying))
         result = ReloadResult.ROLLED_BACK if back.reached else ReloadResult.FAILED
         self._record(result, began, outcome, diff)
         ending = (
             "the last good configuration is back"
             if back.reached
-            else f"and the last good configuration could not be put back: {_reason(back.errors)}"
+            else f"and the last good configuration could not be put back: {reason_of(back.errors)}"
         )
         self.journal.error(f"FRR refused the change: {reason}; {ending}", diff=diff[:4096])
         if not back.reached:
-            return Kept(problems=(_not_repaired(back.errors),), again=self.backoff.next())
+            return self._later(back)
         # At once: without what was refused, the rest may well do.
-        return Kept(good.vrfs, (_refused(reason),), again=0.0)
+        return Kept(good.vrfs, (refused(reason),), again=0.0, settled=False)
+
+    def _not_alive(self, new: Good, good: Good, outcome: Outcome, reason: str) -> Kept:
+        """Have FRR start anew with the last good file, and leave the other be for a while."""
+        key = digest(new.text)
+        times = self._deadly[key].times + 1 if key in self._deadly else 1
+        # The first time it gets another chance at once.
+        wait = 0.0 if times == 1 else min(DEATH_LONGEST, DEATH_FIRST * 10.0 ** (times - 2))
+        self._deadly = {key: _Death(reason, times, self.clock() + wait)}
+        self._write(good.text, new.vrfs)
+        self.journal.warning(f"FRR ended or hung while it took over a change: {reason}")
+        return self._later(outcome)
 
     def _refusals(
         self, new: Good, good: Good, outcome: Outcome, reason: str
@@ -199,16 +228,24 @@ class Keeper:
             if vrf.name in named
         )
 
-    def _write(self, text: str) -> None:
-        self.memory.save(dataclasses.replace(self.state, written=digest(text)))
+    def _later(self, outcome: Outcome) -> Kept:
+        problem = not_repaired(outcome.errors)
+        return Kept(problems=(problem,), again=self.backoff.next(), settled=False)
+
+    def _save(self, **changes: Any) -> None:
+        self.memory.save(dataclasses.replace(self.state, **changes))
+
+    def _write(self, text: str, vrfs: Iterable[DesiredVrf]) -> None:
+        """Replace frr.conf; `vrfs` are those that FRR may have, or get, a part of."""
+        trying = sorted({*self.state.trying, *(vrf.name for vrf in vrfs)})
+        self._save(written=digest(text), trying=tuple(trying))
         self.files.write(text)
 
     def _remember(self, good: Good, finding: Finding) -> None:
         tolerated = tuple(str(item) for item in finding.verdict.foreign)
-        good = dataclasses.replace(good, tolerated=tolerated)
-        self.memory.save(dataclasses.replace(self.state, good=good))
-        self._foreign = _foreign(finding, tolerated)
-        self._deaths.clear()
+        self._save(good=dataclasses.replace(good, tolerated=tolerated), trying=())
+        self._foreign = differs(finding, tolerated)
+        self._deadly.clear()
         self.backoff.reset()
 
     def _record(self, result: ReloadResult, began: float, outcome: Outcome, diff: str) -> None:
@@ -225,8 +262,8 @@ class Keeper:
     def _tell_change(self, new: Good, good: Good, diff: str, part: str) -> None:
         more, less = line_counts(diff)
         changed, gone = changed_names(good.vrfs, new.vrfs)
-        what = [f"serving {_listed(changed)}"] if changed else []
-        what += [f"no longer {_listed(gone)}"] if gone else []
+        what = [f"serving {listed(changed)}"] if changed else []
+        what += [f"no longer {listed(gone)}"] if gone else []
         passes = f" and {self.reload.passes} passes" if self.reload.passes > 1 else ""
         self.journal.info(
             f"frr.conf: {more} lines more, {less} less, reloaded and verified in "
@@ -250,56 +287,3 @@ class Keeper:
             f"{self.files.configuration} was changed by somebody else and is put back; the "
             f"change is kept in {copy}; make it in {self.files.template} instead"
         )
-
-
-def _goal_of(good: Good, before: Iterable[str]) -> Goal:
-    """Return the goal of being where a good configuration says."""
-    names = frozenset(vrf.name for vrf in good.vrfs) | frozenset(before)
-    if not good.template:
-        return Goal(good.text, Expected({}, frozenset(), frozenset()), names)
-    wanted = expected(good.vrfs, before, ipv6=good.ipv6)
-    return Goal(good.text, wanted, names)
-
-
-def _goal_to(new: Good, old: Good) -> Goal:
-    """Return the goal of getting from one configuration to another."""
-    goal = _goal_of(new, (vrf.name for vrf in old.vrfs))
-    strict = new.template != old.template
-    return dataclasses.replace(goal, strict=strict, tolerated=frozenset(old.tolerated))
-
-
-def _foreign(finding: Finding, tolerated: tuple[str, ...]) -> tuple[Problem, ...]:
-    """Return the complaint about differences in the operator's own text."""
-    fresh = [str(item) for item in finding.verdict.foreign if str(item) not in tolerated]
-    shown = fresh or [str(item) for item in finding.verdict.foreign]
-    if not shown:
-        return ()
-    more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
-    remedy = (
-        "the next reload undoes what was changed by hand; to keep it, put it into frr.conf.tpl"
-        if fresh
-        else "a reload does not change that, so it is left alone"
-    )
-    reason = f"FRR runs differently from the operator's own text: `{shown[0]}`{more}"
-    return (Problem("frr.conf", reason, remedy=remedy),)
-
-
-def _refused(reason: str) -> Problem:
-    remedy = "the last good configuration is served; it is tried again when something changes"
-    return Problem("frr.conf", f"FRR refused a change and was rolled back: {reason}", remedy=remedy)
-
-
-def _not_repaired(errors: tuple[str, ...]) -> Problem:
-    said = _reason(errors) or "it gives no reason"
-    return Problem("frr.service", f"does not come to its configuration: {said}")
-
-
-def _reason(errors: tuple[str, ...]) -> str:
-    text = "; ".join(errors)
-    return text if len(text) <= REASON_LONGEST else f"{text[:REASON_LONGEST]} ..."
-
-
-def _listed(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    more = f" and {len(ordered) - 6} more" if len(ordered) > 6 else ""
-    return ", ".join(ordered[:6]) + more

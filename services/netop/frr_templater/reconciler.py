@@ -75,10 +75,10 @@ class Templater:
             self.backoff.reset()
         except (FrrError, SystemdError) as error:
             problems.append(Problem("FRR", str(error), remedy="what it serves is left as it is"))
-            kept = Kept(again=self.backoff.next())
+            kept = Kept(again=self.backoff.next(), settled=False)
         except OSError as error:
             problems.append(_disk_problem(error))
-            kept = Kept(again=self.backoff.next())
+            kept = Kept(again=self.backoff.next(), settled=False)
         problems += kept.problems
         retry = self._publish(target, kept, problems, kept.again)
         self.journal.standing(_standing(problems))
@@ -152,8 +152,7 @@ class Templater:
             vrfs = before.vrfs
         else:
             return again
-        settled = target is not None and again is None
-        generation = target.generation if target is not None and settled else None
+        generation = target.generation if target is not None and kept.settled else None
         document = Served(
             generation=generation if generation is not None else before.generation if before else 0,
             vrfs=vrfs,

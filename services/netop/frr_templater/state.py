@@ -13,6 +13,7 @@ from typing import Any
 
 from netop.common.documents import DesiredVrf
 from netop.common.edge import Field, FieldError
+from netop.common.names import vrf_name
 from netop.common.store import remove_leftovers, replace_file
 
 VERSION = 1
@@ -51,12 +52,14 @@ class State:
     """All that the daemon remembers.
 
     `written` is the digest of the last frr.conf that this daemon wrote: any other is
-    somebody else's. `frr` is the version of FRR that refused: another may not. The router
+    somebody else's. `trying` names the VRFs of a text that was written and not proven: FRR
+    may have a part of them. `frr` is the version of FRR that refused: another may not. The router
     ids are the last ones known.
     """
 
     good: Good | None = None
     written: str = ""
+    trying: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     frr: str = ""
     router_id: ipaddress.IPv4Address | None = None
@@ -124,6 +127,7 @@ def _parse(root: Field) -> State:
     return State(
         good=None if good.absent else _parse_good(good),
         written=root["written"].text(),
+        trying=tuple(vrf_name(item) for item in root["trying"].items()),
         refusals=tuple(_parse_refusal(item) for item in root["refusals"].items()),
         frr=root["frr"].text(),
         router_id=_address(root["router_id"]),

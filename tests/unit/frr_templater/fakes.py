@@ -72,9 +72,7 @@ def desired(generation: int, *vrfs: DesiredVrf, asn: int | None = None) -> Desir
     return Desired(generation, Source.MANIFESTS, "", node, tuple(vrfs), ())
 
 
-def links(
-    generation: int, *vrfs: tuple[str, int], state: VrfState = VrfState.PREPARED
-) -> Links:
+def links(generation: int, *vrfs: tuple[str, int], state: VrfState = VrfState.PREPARED) -> Links:
     linked = tuple(LinkedVrf(name, vni, 50, state, "", ()) for name, vni in vrfs)
     return Links(generation, IPv4Address("192.0.2.1"), IPv4Address("10.250.0.1"), linked, ())
 

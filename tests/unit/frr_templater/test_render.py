@@ -26,7 +26,8 @@ from tests.unit.frr_templater.fakes import BASE, vrf
 ROUTER_ID = IPv4Address("192.0.2.1")
 V6 = BASE.replace(
     "exit\n!\n#++{{.BGP}}",
-    " address-family ipv6 unicast\n  #++{{.NeighborsV6}}\n exit-address-family\nexit\n!\n#++{{.BGP}}",
+    " address-family ipv6 unicast\n  #++{{.NeighborsV6}}\n exit-address-family\nexit\n!\n"
+    "#++{{.BGP}}",
 )
 
 
@@ -173,7 +174,9 @@ def test_500_resources_of_100_prefixes_are_rendered_quickly() -> None:
         for n in range(50)
     )
     wanted = [
-        DesiredVrf(f"v{n}", n + 1, tuple(ResourcePolicy("r", s, rules, rules) for s in range(1, 11)))
+        DesiredVrf(
+            f"v{n}", n + 1, tuple(ResourcePolicy("r", s, rules, rules) for s in range(1, 11))
+        )
         for n in range(50)
     ]
     began = time.process_time()

@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import json
+import os
 from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
-from netop.common import store
 from netop.frr_templater.state import REFUSALS_KEPT, Good, Refusal, State, StateFile, digest
 from tests.unit.frr_templater.fakes import vrf
 
 FULL = State(
     good=Good("text\n", "mark", (vrf("a", 1, 10, 20), vrf("m", None)), True, ("line",)),
     written="w",
+    trying=("a", "b"),
     refusals=(Refusal("d", "why"), Refusal("e", "because", "a")),
     frr="10.3",
     router_id=IPv4Address("192.0.2.1"),
@@ -66,7 +67,7 @@ def test_what_could_not_be_saved_is_not_remembered(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space"):
         file.save(FULL)
     assert file.state == State()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What FRR is to be brought to, with all that tells whether it is there."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from netop.frr_templater.plan import Expected, expected
+from netop.frr_templater.state import Good
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A configuration and all that tells whether FRR serves it.
+
+    `names` are the VRFs of ours that differences may be about, those that go included.
+    `strict` says that the operator's text is new too, so that differences in it count,
+    but for those in `tolerated`, which were there before.
+    """
+
+    text: str
+    expected: Expected
+    names: frozenset[str]
+    strict: bool = False
+    tolerated: frozenset[str] = frozenset()
+
+
+def goal_of(good: Good, before: Iterable[str]) -> Goal:
+    """Return the goal of being where a good configuration says."""
+    names = frozenset(vrf.name for vrf in good.vrfs) | frozenset(before)
+    if not good.template:
+        return Goal(good.text, Expected({}, frozenset(), frozenset()), names)
+    wanted = expected(good.vrfs, before, ipv6=good.ipv6)
+    return Goal(good.text, wanted, names)
+
+
+def goal_to(new: Good, old: Good, trying: Iterable[str]) -> Goal:
+    """Return the goal of getting from one configuration to another."""
+    goal = goal_of(new, {*trying, *(vrf.name for vrf in old.vrfs)})
+    strict = new.template != old.template
+    return dataclasses.replace(goal, strict=strict, tolerated=frozenset(old.tolerated))

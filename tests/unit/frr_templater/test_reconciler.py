@@ -1,0 +1,537 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon on a node by hand: from documents to an FRR that serves them, and every fault."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from netop.common.documents import Links, VrfState
+from netop.frr_templater.configuration import statements
+from netop.frr_templater.state import StateFile
+from tests.unit.frr_templater.fakes import BASE, Node, lines_of, links, vrf
+
+RED, BLUE, MGMT = vrf("red", 5001), vrf("blue", 5002, 10, 20), vrf("mgmt_vrf", None)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+async def test_before_anything_is_desired_the_template_is_made_and_nothing_else(
+    node: Node,
+) -> None:
+    status = await node.settle()
+    assert status == "waiting for desired.json from netop-crd-watcher"
+    assert node.files.template.exists()
+    assert node.text == BASE
+    assert node.frr.reloads == 0
+    assert not (node.root / "run/frr-templater/served.json").exists()
+    assert "made" in node.told.text
+
+
+async def test_a_vrf_is_served_and_leaves_again(node: Node) -> None:
+    node.want(1, BLUE, RED, MGMT)
+    assert await node.settle() == "3 VRFs served, generation 1"
+    assert node.served == {"blue": 5002, "mgmt_vrf": None, "red": 5001}
+    assert await node.frr.bindings() == {"vr.blue": 5002, "vr.red": 5001}
+    assert node.frr.reloads == 1
+    assert node.files.configuration.stat().st_mode & 0o777 == 0o640
+    node.want(2, BLUE)
+    assert await node.settle() == "1 VRF served, generation 2"
+    assert node.served == {"blue": 5002}
+    assert await node.frr.bindings() == {"vr.blue": 5002}
+    assert "reloaded and verified" in node.told.text
+    assert "no longer mgmt_vrf, red" in node.told.text
+
+
+async def test_what_changes_nothing_reloads_nothing_and_says_nothing(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    told, checks = len(node.told.entries), node.frr.checks
+    inode = node.files.configuration.stat().st_ino
+    node.want(2, BLUE)
+    assert await node.settle() == "1 VRF served, generation 2"
+    for _ in range(5):
+        await node.templater.reconcile()
+    assert node.frr.reloads == 1
+    assert node.files.configuration.stat().st_ino == inode
+    assert len(node.told.entries) == told
+    assert node.frr.checks <= checks + 1
+
+
+async def test_links_of_another_generation_are_waited_for(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.want(2, BLUE, RED)
+    node.put(links(1, ("blue", 5002)))
+    status = await node.settle()
+    assert status.startswith("1 VRF served, generation 1; waiting for links.json of generation 2")
+    assert node.served == {"blue": 5002}
+    node.put(links(2, ("blue", 5002)))
+    assert await node.settle() == "1 VRF served, generation 2; waiting for the links of red"
+    node.want(2, BLUE, RED)
+    assert await node.settle() == "2 VRFs served, generation 2"
+
+
+async def test_a_served_vrf_stays_while_its_links_fail(node: Node) -> None:
+    node.want(1, BLUE, RED)
+    await node.settle()
+    node.put(links(1, ("blue", 5002), ("red", 5001), state=VrfState.FAILED))
+    await node.settle()
+    assert node.served == {"blue": 5002, "red": 5001}
+    assert node.frr.reloads == 1
+
+
+async def test_vnis_are_swapped(node: Node) -> None:
+    node.want(1, vrf("a", 1), vrf("b", 2))
+    await node.settle()
+    node.want(2, vrf("a", 2), vrf("b", 1))
+    await node.settle()
+    assert node.served == {"a": 2, "b": 1}
+
+
+async def test_a_second_pass_brings_what_the_first_left(node: Node) -> None:
+    node.frr.slow = "^vni 5002"
+    node.want(1, BLUE)
+    assert await node.settle() == "1 VRF served, generation 1"
+    assert node.frr.reloads == 2
+    assert "and 2 passes" in node.told.text
+
+
+async def test_what_frr_does_not_take_is_rolled_back_and_left_alone(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    good = node.text
+    node.frr.refused = "vni 5001"
+    node.frr.said = ["% VNI 5001 is already configured as L3-VNI"]
+    node.want(2, BLUE, RED)
+    status = await node.settle()
+    # Three passes, the roll-back, and then nothing any more.
+    assert node.frr.reloads == 1 + 3 + 1
+    assert node.text == good
+    assert lines_of(node.text) == node.frr.running
+    assert node.served == {"blue": 5002}
+    assert status.startswith("1 VRF served, generation 2; VRF red: FRR cannot serve it: VNI 5001")
+    assert "it is left out" in status
+    assert "already configured as L3-VNI" in node.told.text
+    reload = node.published["reload"]
+    assert isinstance(reload, dict)
+    assert reload["result"] == "rolled-back"
+    for _ in range(5):
+        await node.settle()
+    assert node.frr.reloads == 5, "no loop"
+    # The rest goes on without it.
+    green = vrf("green", 7)
+    node.want(3, BLUE, green, RED)
+    await node.settle()
+    assert node.served == {"blue": 5002, "green": 7}
+    # And a change of the resource is tried.
+    node.frr.refused = ""
+    node.want(4, BLUE, green, vrf("red", 5001, 30))
+    assert await node.settle() == "3 VRFs served, generation 4"
+
+
+async def test_a_refused_change_of_a_served_vrf_keeps_its_last_good_one(node: Node) -> None:
+    node.want(1, BLUE, RED)
+    await node.settle()
+    node.frr.refused = "rm_red_export permit 40"
+    node.want(2, vrf("blue", 5002, 10), vrf("red", 5001, 10, 40))
+    status = await node.settle()
+    assert "VRF red: FRR cannot serve it" in status
+    assert "its last good configuration stays" in status
+    assert node.served == {"blue": 5002, "red": 5001}
+    assert "rm_red_export permit 10" in node.text
+    assert "rm_red_export permit 40" not in node.text
+    assert "rm_blue_export permit 20" not in node.text, "the change of blue went through"
+
+
+async def test_a_refusal_survives_a_restart_and_ends_with_another_frr(node: Node) -> None:
+    node.frr.refused = "vni 5001"
+    node.want(1, BLUE, RED)
+    await node.settle()
+    reloads = node.frr.reloads
+    node.start()
+    await node.settle()
+    assert node.frr.reloads == reloads
+    assert node.served == {"blue": 5002}
+    node.frr.refused, node.frr.number = "", "10.4"
+    node.frr.boot()
+    assert await node.settle() == "2 VRFs served, generation 1"
+
+
+async def test_one_resource_that_vtysh_refuses_is_left_out_alone(node: Node) -> None:
+    node.frr.invalid = "pl_blue_export_20"
+    node.want(1, BLUE, RED)
+    status = await node.settle()
+    assert status.startswith(
+        "2 VRFs served, generation 1; VRFRouteConfiguration blue-20: FRR cannot serve it: line "
+    )
+    assert "pl_blue_export_10" in node.text
+    assert "pl_blue_export_20" not in node.text
+    assert node.frr.reloads == 1
+
+
+async def test_a_vni_that_the_operator_uses_is_refused_for_its_vrf_alone(tmp_path: Path) -> None:
+    node = Node(tmp_path, "vrf mgmt\n vni 5001\nexit-vrf\n" + BASE)
+    node.want(1, BLUE, RED)
+    status = await node.settle()
+    assert node.served == {"blue": 5002}
+    assert "VRF red: FRR cannot serve it: VNI 5001 of `vrf vr.red` already belongs" in status
+
+
+async def test_the_as_number_must_be_that_of_config_yaml(node: Node) -> None:
+    node.want(1, BLUE, asn=64513)
+    assert "the default VRF has AS 64512, config.yaml says 64513" in await node.settle()
+    assert node.frr.reloads == 0
+
+
+async def test_a_template_change_is_taken_up_and_a_bad_one_is_not(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    template = node.files.template
+    good = template.read_text()
+    template.write_text(good + "ip route 203.0.113.0/24 Null0\n")
+    await node.settle()
+    assert ((), "ip route 203.0.113.0/24 Null0") in node.frr.running
+    for bad, word in [
+        (good.replace("{{.BGP}}", ""), "the hint #++{{.BGP}} is missing"),
+        (good.replace(" vrf default", ""), "lacks `vrf default`"),
+        ("", "there is no `router bgp"),
+    ]:
+        template.write_text(bad)
+        status = await node.settle()
+        assert status.startswith("1 VRF served, generation 1; ")
+        assert word in node.told.text
+        assert str(template) in status
+    assert node.frr.reloads == 2
+    template.write_text(good)
+    assert await node.settle() == "1 VRF served, generation 1"
+    assert ((), "ip route 203.0.113.0/24 Null0") not in node.frr.running
+
+
+async def test_a_template_line_that_vtysh_refuses_is_the_operators(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.invalid = "rouXe"
+    node.files.template.write_text(node.files.template.read_text() + "ip rouXe\n")
+    status = await node.settle()
+    assert f"{node.files.template}: line " in status
+    assert "% Unknown command: ip rouXe" in status
+    assert node.frr.reloads == 1
+
+
+async def test_a_template_line_that_frr_does_not_take_over_is_rolled_back(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    good = node.text
+    node.frr.refused = "203.0.113.0"
+    node.files.template.write_text(node.files.template.read_text() + "ip route 203.0.113.0/24 x\n")
+    status = await node.settle()
+    assert node.text == good
+    assert "FRR lacks `ip route 203.0.113.0/24 x`" in status
+    assert node.frr.reloads == 1 + 3 + 1
+    await node.settle()
+    assert node.frr.reloads == 5
+
+
+async def test_what_the_provisioned_text_never_did_is_no_fault_of_a_change(tmp_path: Path) -> None:
+    node = Node(tmp_path, BASE + "ip route 203.0.113.0/24 x\n")
+    node.frr.running.discard(((), "ip route 203.0.113.0/24 x"))
+    node.frr.refused = "203.0.113.0"
+    node.want(1, BLUE)
+    status = await node.settle()
+    assert node.served == {"blue": 5002}
+    assert node.frr.reloads == 1
+    assert "FRR runs differently from the operator's own text" in status
+
+
+async def test_a_hand_edit_of_ours_is_put_back_and_reported(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    [lost] = [line for line in node.frr.running if line[1] == "vni 5002"]
+    node.frr.running.discard(lost)
+    await node.settle()
+    assert lost not in node.frr.running, "nobody looks before the slow resync"
+    node.time += 900
+    await node.settle()
+    assert lost in node.frr.running
+    assert "put FRR back to the last good configuration: VNI 5002 is not bound" in node.told.text
+    assert node.frr.reloads == 2
+
+
+async def test_a_hand_edit_of_the_rest_is_only_told(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.running.add(((), "debug bgp updates"))
+    node.time += 900
+    status = await node.settle()
+    assert "FRR runs differently from the operator's own text: `no debug bgp updates`" in status
+    assert node.frr.reloads == 1
+    assert node.served == {"blue": 5002}
+
+
+async def test_an_administrators_frr_conf_is_put_back_and_kept_aside(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    good = node.text
+    node.files.configuration.write_text(good + "ip route 203.0.113.0/24 Null0\n")
+    await node.settle()
+    assert node.text == good
+    assert (node.root / "state/frr.conf.edited").read_text().endswith("Null0\n")
+    assert "was changed by somebody else and is put back" in node.told.text
+    node.files.configuration.unlink()
+    await node.settle()
+    assert node.text == good
+
+
+async def test_frr_away_keeps_the_list_and_comes_back(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.state = "failed"
+    node.want(2, RED)
+    status = await node.settle()
+    assert "FRR: frr.service is failed; waiting for it to start" in status
+    assert node.served == {"blue": 5002}
+    assert "vni 5002" in node.text, "nothing unproven is written for FRR to start with"
+    node.frr.state = "active"
+    node.frr.boot()
+    assert await node.settle() == "1 VRF served, generation 2"
+    assert node.served == {"red": 5001}
+
+
+async def test_a_bgpd_that_came_back_empty_is_filled_again(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.lives += 1
+    node.frr.running = {line for line in node.frr.running if "dv.blue" not in line[1]}
+    await node.settle()
+    assert lines_of(node.text) == node.frr.running
+    assert "FRR started anew (bgpd)" in node.told.text
+
+
+async def test_an_frr_that_is_still_reading_its_file_is_given_time(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    whole = node.frr.running
+    node.frr.lives += 1
+    node.frr.running = set()
+    report = await node.templater.reconcile()
+    assert report.retry is not None
+    node.frr.running = whole
+    node.time += report.retry
+    assert await node.settle() == "1 VRF served, generation 1"
+    assert node.frr.reloads == 1
+
+
+async def test_a_hung_frr_is_told_and_waited_for(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.hung = True
+    node.want(2, RED)
+    for _ in range(4):
+        await node.templater.reconcile()
+    status = (await node.templater.reconcile()).status
+    assert "gave no answer in 30 s" in status
+    assert node.served == {"blue": 5002}
+    node.frr.hung = False
+    assert await node.settle() == "1 VRF served, generation 2"
+
+
+async def test_a_text_that_ends_frr_is_tried_more_and_more_rarely(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    good = node.text
+    node.frr.deadly = "vni 5001"
+    node.want(2, BLUE, RED)
+    await node.templater.reconcile()
+    assert node.text == good, "the file is good again before FRR starts anew"
+    for _ in range(5):
+        node.frr.boot()
+        status = await node.settle()
+        node.time += 2
+    assert node.frr.reloads == 1 + 2
+    assert "FRR ended or hung 2 times while it took over a change" in status
+    assert node.served == {"blue": 5002}
+    assert lines_of(good) == node.frr.running
+    node.time += 60
+    node.frr.deadly = ""
+    assert await node.settle() == "2 VRFs served, generation 2"
+
+
+async def test_an_frr_that_hangs_in_the_middle_is_not_held_against_the_text(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    good = node.text
+    node.want(2, BLUE, RED)
+
+    def hang() -> None:
+        node.frr.hung = True
+
+    node.frr.before_reload = hang
+    await node.settle(3)
+    assert node.text == good
+    node.frr.before_reload = lambda: None
+    node.frr.hung = False
+    assert await node.settle() == "2 VRFs served, generation 2"
+
+
+async def test_an_frr_that_cannot_be_brought_back_is_told_and_tried_again(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.refused = "vni"
+    node.frr.running = {line for line in node.frr.running if not line[1].startswith("vni")}
+    node.time += 900
+    status = await node.settle(2)
+    assert "frr.service: does not come to its configuration: VNI 5002 is not bound" in status
+    assert node.published["reload"]["result"] == "failed"  # type: ignore[index]
+    node.frr.refused = ""
+    node.time += 120
+    assert await node.settle() == "1 VRF served, generation 1"
+
+
+async def test_damaged_documents_change_nothing(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.store.path(Links).write_text("{")
+    status = await node.settle()
+    assert "links.json: is not JSON" in node.told.text
+    assert status.startswith("1 VRF served, generation 1; ")
+    assert node.frr.reloads == 1
+
+
+async def test_rubbish_in_a_name_rejects_the_document(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    for path in node.root.glob("run/*/*.json"):
+        if path.name != "served.json":
+            path.write_text(path.read_text().replace('"blue"', '"blue\\n vni 7"'))
+    node.time += 900
+    await node.settle()
+    assert "is no VRF name" in node.told.text
+    assert "vni 7" not in node.text
+
+
+async def test_a_full_disk_is_told_and_survived(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.want(2, RED)
+    with monkeypatch.context() as patch:
+
+        def full(_: str, target: str) -> None:
+            raise OSError(28, "No space left on device", str(target))
+
+        patch.setattr(os, "replace", full)
+        status = await node.settle(3)
+        assert "cannot be written: No space left on device" in status
+    assert node.served == {"blue": 5002}
+    assert await node.settle() == "1 VRF served, generation 2"
+    assert not list(node.root.rglob(".*"))
+
+
+async def test_many_vrfs_leave_in_several_reloads(node: Node) -> None:
+    many = [vrf(f"v{n:02}", n + 1, *range(1, 11)) for n in range(60)]
+    node.want(1, *many)
+    await node.settle()
+    assert node.frr.reloads == 1
+    node.want(2)
+    assert await node.settle() == "0 VRFs served, generation 2"
+    assert node.frr.reloads >= 4
+    assert "(1 of" in node.told.text
+
+
+async def test_ipv6_without_a_place_is_told_and_ipv4_goes_on(node: Node) -> None:
+    node.want(1, BLUE, vrf("six", 6, cidr="2001:db8::/32"))
+    status = await node.settle()
+    assert node.served == {"blue": 5002, "six": 6}
+    assert "VRF six: its IPv6 rules have no effect" in status
+    assert not [s for s in statements(node.text) if s.text.startswith("ipv6 ")]
+
+
+async def test_router_ids_are_remembered_when_the_underlay_goes_away(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    lost = Links(1, None, None, links(1, ("blue", 5002), state=VrfState.FAILED).vrfs, ())
+    node.put(lost)
+    node.start()
+    await node.settle()
+    assert node.served == {"blue": 5002}
+    assert node.frr.reloads == 1
+
+
+async def test_no_router_id_at_all_is_told(node: Node) -> None:
+    node.want(1, BLUE)
+    node.put(Links(1, None, None, links(1, ("blue", 5002)).vrfs, ()))
+    status = await node.settle()
+    assert "{{.UnderlayRouterID}} cannot be filled in: dum.underlay has no IPv4" in status
+    assert node.frr.reloads == 0
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+async def test_a_crash_at_any_line_leaves_what_the_next_start_repairs(tmp_path: Path) -> None:
+    """Kill at each write and each reload of a change, also of one that is rolled back."""
+    for refused in ("", "vni 5001"):
+        point = 0
+        while True:
+            point += 1
+            root = tmp_path / f"{refused or 'taken'}-{point}"
+            root.mkdir()
+            node = Node(root)
+            node.want(1, BLUE)
+            await node.settle()
+            node.frr.refused = refused
+            node.want(2, BLUE, RED)
+            survived = await _run_until(node, point)
+            node.start()
+            await node.settle()
+            served = {"blue": 5002} if refused else {"blue": 5002, "red": 5001}
+            assert node.served == served, f"killed at {point}"
+            assert lines_of(node.text) == node.frr.running, f"killed at {point}"
+            assert not list(root.rglob(".*.*")), "no temporary file is left"
+            await node.settle()
+            if survived:
+                break
+        assert point > 4
+
+
+async def _run_until(node: Node, point: int) -> bool:
+    """Make the passes of a change, and die at the given step; return whether it came to that."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        if steps == point:
+            raise Killed
+
+    save, write = StateFile.save, type(node.files).write
+    with pytest.MonkeyPatch.context() as patch:
+
+        def saving(self: StateFile, state: object) -> None:
+            step()
+            save(self, state)  # type: ignore[arg-type]
+            step()
+
+        def writing(self: object, text: str) -> None:
+            step()
+            write(self, text)  # type: ignore[arg-type]
+            step()
+
+        patch.setattr(StateFile, "save", saving)
+        patch.setattr(type(node.files), "write", writing)
+        node.frr.before_reload = step
+        try:
+            await node.settle()
+        except Killed:
+            return False
+        finally:
+            node.frr.before_reload = lambda: None
+    return True
