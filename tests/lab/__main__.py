@@ -5,6 +5,8 @@
     python3 -m tests.lab shell --container             a shell in a fresh container
     python3 -m tests.lab shell --container -- COMMAND  one command in it; its exit code
     python3 -m tests.lab shell --machine -- COMMAND    the same in a machine of its own
+    python3 -m tests.lab deb                           build dist/netop_*_all.deb
+    python3 -m tests.lab lintian                       build and check it
 
 The source tree is at /src: the container sees it as it is, read-only; a machine gets a copy.
 """
@@ -15,6 +17,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from tests.lab import deb as package
 from tests.lab.container import Bind
 from tests.lab.lab import Lab
 from tests.lab.process import LabError
@@ -40,6 +43,8 @@ def parser() -> argparse.ArgumentParser:
                                   formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     actions = top.add_subparsers(required=True, metavar="ACTION")
     actions.add_parser("prepare").set_defaults(action=prepare)
+    actions.add_parser("deb").set_defaults(action=deb)
+    actions.add_parser("lintian").set_defaults(action=lintian)
     add_shell(actions.add_parser("shell"))
     return top
 
@@ -55,6 +60,16 @@ def add_shell(action: argparse.ArgumentParser) -> None:
 
 def prepare(lab: Lab, _arguments: argparse.Namespace) -> int:
     lab.machine().stop()
+    return 0
+
+
+def deb(lab: Lab, _arguments: argparse.Namespace) -> int:
+    print(package.build(lab, SOURCE).relative_to(SOURCE))
+    return 0
+
+
+def lintian(lab: Lab, _arguments: argparse.Namespace) -> int:
+    print(package.lintian(lab, SOURCE), end="")
     return 0
 
 

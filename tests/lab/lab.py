@@ -11,9 +11,10 @@ from tests.lab.host import Host
 from tests.lab.image import MachineImage
 from tests.lab.progress import Progress
 from tests.lab.qemu import Hardware
-from tests.lab.roots import NodeRoot
+from tests.lab.roots import NodeRoot, WorkshopLayer
 from tests.lab.saved import SavedMachine, boot_afresh, start_saved
 from tests.lab.vm import Source, VirtualMachine
+from tests.lab.workshop import Workshop
 
 
 class Lab:
@@ -32,6 +33,11 @@ class Lab:
     @cached_property
     def image(self) -> Held:
         return self.cache.obtain(MachineImage(self.node_root))
+
+    @cached_property
+    def workshop(self) -> Workshop:
+        layer = WorkshopLayer(self.node_root.path, self.node_root.key, self.host.mirror)
+        return Workshop(self.cache, self.node_root, self.cache.obtain(layer))
 
     @property
     def saved_machine(self) -> SavedMachine:

@@ -26,7 +26,7 @@ NETOP_NEEDS = (
 )  # fmt: skip
 FOR_TESTS = ("python3-pytest", "python3-pytest-asyncio", "python3-hypothesis")
 WORKSHOP = (
-    "dpkg-dev", "debhelper", "dh-python", "pybuild-plugin-pyproject", "python3-all",
+    "build-essential", "debhelper", "dh-python", "pybuild-plugin-pyproject", "python3-all",
     "python3-setuptools", "lintian", "fakeroot", "git",
 )  # fmt: skip
 
@@ -96,7 +96,8 @@ class WorkshopLayer:
     def build(self, target: Path) -> None:
         (target / "upper").mkdir()
         script = (
-            "apt-get update -q && apt-get install -q -y --no-install-recommends "
+            "apt-get update -q && "
+            "apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "
             f"{' '.join(WORKSHOP)} && apt-get clean && rm -rf /var/lib/apt/lists/*"
         )
         spawn(
