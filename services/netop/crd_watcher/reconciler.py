@@ -25,6 +25,8 @@ from netop.crd_watcher.snapshot import Snapshot, keep_accepted
 from netop.crd_watcher.sources import Absent, Sources
 from netop.crd_watcher.story import Situation, difference, status
 
+WAITING = "waiting for resources: {0.reason}"
+
 
 @dataclass(frozen=True)
 class Rhythm:
@@ -210,12 +212,14 @@ class CrdWatcher:
     def _report(self, now: float) -> Report:
         conditions = dict(self._conditions())
         self._tell(conditions)
+        # To wait for the first answer is no fault: the journal need not hear of it.
+        waits = [WAITING.format(self._absent)] if self._absent and self._absent.waiting else []
         last_good = self._publisher.last_good
         situation = Situation(
             desired=self._publisher.published,
             resources=len(last_good.resources) if last_good else 0,
             rejected=self._rejected,
-            troubles=tuple(conditions.values()),
+            troubles=(*conditions.values(), *waits),
             due=self._due_text if self._debounce.since is not None else "",
         )
         return Report(status(situation), self._next_pass(now))
@@ -238,8 +242,8 @@ class CrdWatcher:
         if trouble is not None:
             told = f"no watch of the API server since {trouble.since}: {trouble.reason}"
             yield "the API server", told
-        elif self._absent is not None:
-            yield "the resources", f"waiting for resources: {self._absent.reason}"
+        elif self._absent is not None and not self._absent.waiting:
+            yield "the resources", WAITING.format(self._absent)
 
     def _tell(self, conditions: dict[str, str]) -> None:
         sentences = dict(conditions)
