@@ -2,6 +2,7 @@
 """Finds the programs that make a Kubernetes API, and builds or installs what is missing."""
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,14 @@ class Binaries:
                     " executable; correct it, or unset it to take Debian's programs"
                 )
         return found
+
+    def oldest_emulated(self) -> str:
+        """The oldest version of Kubernetes that the API server can behave like, as `1.33`."""
+        told = run([self.apiserver, "--help"]).stdout
+        found = re.search(r"--emulated-version\b.*?\bkube=(\d+\.\d+)\.\.", told, re.DOTALL)
+        if found is None:
+            raise LabError(f"{self.apiserver} --help names no versions that it can emulate")
+        return found[1]
 
 
 def install(missing: Mapping[str, str], progress: Progress) -> None:

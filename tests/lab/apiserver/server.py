@@ -38,15 +38,16 @@ class ApiServer:
 
     def __init__(
         self, binaries: Binaries, *, authorizer: Authorizer | None = None,
-        addresses: tuple[str, ...] = (LOOPBACK, SEEN_FROM_QEMU),
+        addresses: tuple[str, ...] = (LOOPBACK, SEEN_FROM_QEMU), options: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         """Prepare a server whose certificate is good for `addresses`; it listens on 127.0.0.1.
 
         `authorizer` decides about users other than system:masters, where the binaries know
-        no RBAC; without one they are refused.
+        no RBAC; without one they are refused. `options` are added to the API server's own.
         """
         self._binaries = binaries
         self._authorizer = authorizer
+        self._options = options
         self.directory = Path(tempfile.mkdtemp(prefix="netop-apiserver-"))
         self.authority = Authority(self.directory, addresses)
         self.port, self._etcd_port, self._peer_port = free_ports(3)
@@ -114,7 +115,9 @@ class ApiServer:
                 self._binaries, self.directory, self.authority, self.port, self._etcd_port,
                 self._authorization_kubeconfig(),
             )  # fmt: skip
-            self._apiserver = BackgroundProcess(command, self.directory / "apiserver.log")
+            self._apiserver = BackgroundProcess(
+                [*command, *self._options], self.directory / "apiserver.log"
+            )
         self._await_ready(self._apiserver)
 
     def stop(self) -> None:
