@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.apiserver import ApiServer, Authorizer, Collection, Rule, User
+from tests.lab.apiserver import ApiServer, Authorizer, Binaries, Collection, Rule, User
 from tests.lab.progress import Progress
 
 MANIFESTS = Path(__file__).parents[2] / "packaging/kubernetes"
@@ -31,9 +31,14 @@ def authorizer() -> Iterator[Authorizer]:
 
 
 @pytest.fixture(scope="session")
-def apiserver(authorizer: Authorizer) -> Iterator[ApiServer]:
+def binaries() -> Binaries:
+    return Binaries.find(Progress())
+
+
+@pytest.fixture(scope="session")
+def apiserver(binaries: Binaries, authorizer: Authorizer) -> Iterator[ApiServer]:
     """A running server with the CRD."""
-    with ApiServer.found(Progress(), authorizer) as server:
+    with ApiServer(binaries, authorizer=authorizer) as server:
         server.apply_crd()
         for manifest in manifests("rbac.yaml") if server.complete else ():
             server.client().request(

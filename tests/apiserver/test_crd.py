@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.apiserver.conftest import MANIFESTS, manifest, manifests
-from tests.lab.apiserver import ApiServer, Collection, documents
+from tests.lab.apiserver import ApiServer, Binaries, Collection, documents
 from tests.lab.apiserver.client import CRD_PATH, TABLE
 from tests.lab.apiserver.server import CRD_NAME
 
@@ -60,6 +60,13 @@ def test_can_be_applied_again(apiserver: ApiServer, crd: dict[str, Any]) -> None
     again = apiserver.apply_crd()
     assert again["spec"] == crd["spec"]
     assert again["metadata"]["generation"] == crd["metadata"]["generation"]
+
+
+def test_is_taken_by_the_oldest_kubernetes_that_can_be_tried(binaries: Binaries) -> None:
+    old = f"--emulated-version=kube={binaries.oldest_emulated()}"
+    with ApiServer(binaries, options=(old,)) as server:
+        server.apply_crd()
+        assert server.routes().create(manifest())["spec"]["vrf"] == "red"
 
 
 def test_says_of_every_field_what_it_is() -> None:

@@ -65,7 +65,7 @@ def test_the_longest_lists_cost_the_server_not_too_much(routes: Collection) -> N
 
 
 def test_the_longest_list_that_is_compared_costs_not_too_much(routes: Collection) -> None:
-    numbered = many(300, numbered=True)
+    numbered = many(200, numbered=True)
     routes.create(manifest(**{"import": numbered, "export": numbered}))
     numbered[-1]["seq"] = numbered[0]["seq"]
     with pytest.raises(ApiError, match="two entries of the list have the same seq"):
