@@ -132,14 +132,23 @@ static __always_inline bool fits_frame(struct __sk_buff *skb, __u32 packet)
 }
 
 /*
- * Ports matter where routes have several next hops and the hash is of layer 4;
- * sport and dport stand together in the parameters as they do in the packet.
+ * Ports matter where routes have several next hops and the hash is of layer 4. They stand
+ * behind the network header, which most often leads on into linear data.
  */
 static __always_inline void read_ports(struct __sk_buff *skb, struct bpf_fib_lookup *route,
-				       __u32 offset)
+				       const void *header, __u32 size)
 {
-	if (route->l4_protocol == IPPROTO_TCP || route->l4_protocol == IPPROTO_UDP)
-		bpf_skb_load_bytes(skb, offset, &route->sport, 4);
+	const __be16 *ports = header + size;
+
+	if (route->l4_protocol != IPPROTO_TCP && route->l4_protocol != IPPROTO_UDP)
+		return;
+	if ((void *)(ports + 2) <= (void *)(long)skb->data_end) {
+		route->sport = ports[0];
+		route->dport = ports[1];
+	} else {
+		/* Both at once: they stand together here as they do in the packet. */
+		bpf_skb_load_bytes(skb, ETH_HLEN + size, &route->sport, 4);
+	}
 }
 
 /*
@@ -283,7 +292,7 @@ static __always_inline enum decision route_ipv4(struct __sk_buff *skb, __u32 por
 	route.ipv4_src = ip->saddr;
 	route.ipv4_dst = destination;
 	if (!(ip->frag_off & __constant_htons(IPV4_FRAGMENT)))
-		read_ports(skb, &route, ETH_HLEN + sizeof(*ip));
+		read_ports(skb, &route, ip, sizeof(*ip));
 	packet = wire_length(skb, route.l4_protocol, sizeof(*ip), packet);
 	if (!packet)
 		return PASSED_SEGMENTS;
@@ -350,7 +359,7 @@ static __always_inline enum decision route_ipv6(struct __sk_buff *skb, __u32 por
 	route.l4_protocol = ip->nexthdr;
 	__builtin_memcpy(route.ipv6_src, &ip->saddr, sizeof(route.ipv6_src));
 	__builtin_memcpy(route.ipv6_dst, &destination, sizeof(route.ipv6_dst));
-	read_ports(skb, &route, ETH_HLEN + IPV6_HEADER);
+	read_ports(skb, &route, ip, IPV6_HEADER);
 	packet = wire_length(skb, route.l4_protocol, IPV6_HEADER, packet);
 	/* tot_len has 16 bits; a jumbogram has the option that was passed above. */
 	if (!packet || packet > 0xffff)

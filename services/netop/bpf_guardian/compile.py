@@ -93,7 +93,7 @@ def compile_source(source: Path, headers: Path) -> tuple[bytes, list[int]]:
 
 def main(arguments: list[str]) -> int:
     """Compile, send, and return the exit status."""
-    source, channel = Path(arguments[0]), int(arguments[1])
+    source, channel = Path(arguments[0]).resolve(), int(arguments[1])
     try:
         with tempfile.TemporaryDirectory(prefix="netop-headers-") as place:
             headers = kernel_headers(source.parent / "shim", Path(place))

@@ -26,7 +26,8 @@ _MESSAGE_ROOM = 1 << 20
 _MAPS_HIGHEST = 64
 
 # As clang says it, with bcc's name for a source that it was given as text.
-_DIAGNOSTIC = re.compile(r"^(?:/virtual/main\.c:(\d+):\d+: )?(?:fatal )?error: (.*)$")
+_OUR_TEXT = "/virtual/main.c"
+_DIAGNOSTIC = re.compile(r"^(\S+?):(\d+):\d+: (?:fatal )?error: (.*)$")
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,6 @@ def _summary(told: str, status: int | None) -> str:
     lines = [line.strip() for line in told.splitlines() if line.strip()]
     for line in lines:
         if match := _DIAGNOSTIC.match(line):
-            number, reason = match.groups()
-            return f"line {number}: {reason}" if number else reason
+            place, number, reason = match.groups()
+            return f"line {number}: {reason}" if place == _OUR_TEXT else f"{place}: {reason}"
     return lines[-1].removeprefix("netop: ") if lines else f"the compiler ended with {status}"
