@@ -47,6 +47,7 @@ __all__ = [
     "NLM_F_DUMP",
     "NLM_F_EXCL",
     "NLM_F_REPLACE",
+    "NLM_F_REPLACE",
     "NLM_F_REQUEST",
     "RTM_DELLINK",
     "RTM_DELROUTE",

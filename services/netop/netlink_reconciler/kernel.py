@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator, Sequence
 from socket import SOL_SOCKET
 from typing import Protocol
@@ -13,14 +14,14 @@ from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.message import message
 from netop.netlink_reconciler.observe import KernelError, observe
-from netop.netlink_reconciler.step import Change, Delete, Failure, Step
+from netop.netlink_reconciler.step import Change, Delete, Failure, Route, Step
 
 # A reply that tells an error repeats its request; so many fit into the receive buffer even
 # where it cannot be enlarged.
 _CHUNK = 200
 _RECEIVE_BUFFER = 4 << 20
-# A link that is already gone needs no deleting.
-_GONE = 19  # ENODEV
+# What is already gone needs no deleting: a link, a route.
+_GONE = {errno.ENODEV, errno.ESRCH}
 
 
 class Kernel(Protocol):
@@ -73,17 +74,19 @@ class RtnetlinkKernel:
             raise KernelError(f"{len(replies)} answers to {len(steps)} requests")
         for step, reply in zip(steps, replies, strict=True):
             refusal = reply["header"]["error"]
-            if isinstance(refusal, NetlinkError) and not (
-                isinstance(step, Delete) and refusal.code == _GONE
-            ):
+            if isinstance(refusal, NetlinkError) and not (_removes(step) and refusal.code in _GONE):
                 yield Failure(step, str(refusal.args[1]))
+
+
+def _removes(step: Step) -> bool:
+    return isinstance(step, Delete) or (isinstance(step, Route) and not step.present)
 
 
 def _chunks(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
     """Yield the steps in batches; one never ends between a link's making and its marks."""
     start = 0
     for index, step in enumerate(steps):
-        completes = isinstance(step, Change) and not step.told
+        completes = isinstance(step, Change | Route) and not step.told
         if index - start >= _CHUNK and not completes:
             yield steps[start:index]
             start = index

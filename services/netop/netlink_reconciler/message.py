@@ -11,17 +11,24 @@ from netop.common.netlink import (
     NLM_F_ACK,
     NLM_F_CREATE,
     NLM_F_EXCL,
+    NLM_F_REPLACE,
     NLM_F_REQUEST,
     RTM_DELLINK,
+    RTM_DELROUTE,
     RTM_NEWLINK,
+    RTM_NEWROUTE,
     ifinfmsg,
+    rtmsg,
 )
+from netop.netlink_reconciler.backstop import METRIC, PROTOCOL
 from netop.netlink_reconciler.link import Attributes, Kind
-from netop.netlink_reconciler.step import Change, Create, Delete, Step, Switch
+from netop.netlink_reconciler.step import Change, Create, Delete, Route, Step, Switch
 
 # include/uapi/linux/if_link.h: enum in6_addr_gen_mode.
 ADDR_GEN_EUI64 = 0
 ADDR_GEN_NONE = 1
+# include/uapi/linux/rtnetlink.h.
+RTN_UNREACHABLE = 7
 
 _PLAIN = {
     "group": "IFLA_GROUP",
@@ -46,6 +53,8 @@ def message(step: Step) -> Any:
         return _message(RTM_NEWLINK, step.index, _creation(step), NLM_F_CREATE | NLM_F_EXCL)
     if isinstance(step, Delete):
         return _message(RTM_DELLINK, step.index, [])
+    if isinstance(step, Route):
+        return _route(step)
     if isinstance(step, Switch):
         return _flags(step.index, IFF_UP, on=step.up)
     if step.difference.attribute == "arp":
@@ -58,6 +67,19 @@ def _message(kind: int, index: int, attributes: _Attributes, flags: int = 0) -> 
     built["header"] = {"type": kind, "flags": NLM_F_REQUEST | NLM_F_ACK | flags}
     built["index"] = index
     built["attrs"] = attributes
+    return built
+
+
+def _route(step: Route) -> Any:
+    built = rtmsg()
+    kind = RTM_NEWROUTE if step.present else RTM_DELROUTE
+    # Replace, because somebody may have followed the kernel's advice before us.
+    flags = NLM_F_CREATE | NLM_F_REPLACE if step.present else 0
+    built["header"] = {"type": kind, "flags": NLM_F_REQUEST | NLM_F_ACK | flags}
+    built["family"] = step.backstop.family
+    built["type"] = RTN_UNREACHABLE
+    built["proto"] = PROTOCOL
+    built["attrs"] = [("RTA_TABLE", step.backstop.table), ("RTA_PRIORITY", METRIC)]
     return built
 
 

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import IPv4Address, IPv6Address
+from collections.abc import Callable
+from ipaddress import IPv4Address
 from socket import AF_INET, AF_INET6
-from typing import Any
+from typing import Any, TypeVar
 
 from netop.common.netlink import (
-    IFF_NOARP,
-    IFF_UP,
     NLM_F_DUMP,
     NLM_F_REQUEST,
     RTM_GETADDR,
@@ -22,16 +21,17 @@ from netop.common.netlink import (
     NetlinkError,
     fibmsg,
     ifaddrmsg,
-    ifinfmsg,
     rtmsg,
 )
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
-from netop.netlink_reconciler.link import Attributes, Kind, Link
-from netop.netlink_reconciler.message import ADDR_GEN_NONE
+from netop.netlink_reconciler.backstop import METRIC, PROTOCOL, Backstop
+from netop.netlink_reconciler.dump import dump_links
+from netop.netlink_reconciler.link import Link
+from netop.netlink_reconciler.message import RTN_UNREACHABLE
 
-# include/uapi/linux/rtnetlink.h: RTEXT_FILTER_SKIP_STATS.
-_SKIP_STATS = 1 << 3
+T = TypeVar("T")
+
 # include/uapi/linux/if_addr.h: IFA_F_SECONDARY.
 _SECONDARY = 1
 # A dump that links changed under is repeated so many times at most.
@@ -55,13 +55,20 @@ def observe(ip: IPRoute, node: NodeSettings, *, tables: bool) -> Actual:
         if link is not None:
             addresses += ((name, address) for address in _addresses(ip, link.index))
     busy = _busy_tables(ip, found, node) if tables else frozenset()
-    return dataclasses.replace(found, addresses=tuple(addresses), busy_tables=busy)
+    return dataclasses.replace(
+        found, addresses=tuple(addresses), backstops=_backstops(ip), busy_tables=busy
+    )
 
 
-def _dump(ip: IPRoute, request: Any, kind: int) -> list[Any]:
+def _dump(ip: IPRoute, request: Any, kind: int) -> tuple[Any, ...]:
+    flags = NLM_F_REQUEST | NLM_F_DUMP
+    return _answered(lambda: tuple(ip.nlm_request(request, kind, flags)), kind)
+
+
+def _answered(ask: Callable[[], tuple[T, ...]], kind: int) -> tuple[T, ...]:
     for _ in range(_DUMPS):
         try:
-            return list(ip.nlm_request(request, kind, NLM_F_REQUEST | NLM_F_DUMP))
+            return ask()
         except NetlinkDumpInterrupted:
             continue
         except (NetlinkError, OSError) as error:
@@ -70,90 +77,7 @@ def _dump(ip: IPRoute, request: Any, kind: int) -> list[Any]:
 
 
 def _links(ip: IPRoute) -> tuple[Link, ...]:
-    request = ifinfmsg()
-    request["attrs"] = [("IFLA_EXT_MASK", _SKIP_STATS)]
-    replies = _dump(ip, request, RTM_GETLINK)
-    names = {reply["index"]: _text(reply, "IFLA_IFNAME") for reply in replies}
-    return tuple(_link(reply, names) for reply in replies)
-
-
-def _link(reply: Any, names: dict[int, str]) -> Link:
-    info = reply.get_attr("IFLA_LINKINFO")
-    kind = _text(info, "IFLA_INFO_KIND")
-    data = info.get_attr("IFLA_INFO_DATA") if info is not None else None
-    attributes = Attributes(
-        kind=kind,
-        group=reply.get_attr("IFLA_GROUP") or 0,
-        alias=_text(reply, "IFLA_IFALIAS"),
-        mtu=reply.get_attr("IFLA_MTU"),
-        mac=_text(reply, "IFLA_ADDRESS"),
-        arp=not reply["flags"] & IFF_NOARP,
-        master=_name(names, reply.get_attr("IFLA_MASTER")),
-        link_local=_link_local(reply),
-    )
-    if kind == Kind.VRF and data is not None:
-        attributes = dataclasses.replace(attributes, table=data.get_attr("IFLA_VRF_TABLE"))
-    elif kind == Kind.VETH:
-        attributes = dataclasses.replace(attributes, peer=_peer(reply, names))
-    elif kind == Kind.VXLAN and data is not None:
-        attributes = _with_tunnel(attributes, data, names)
-    if info is not None and _text(info, "IFLA_INFO_SLAVE_KIND") == "bridge":
-        attributes = _with_port(attributes, info.get_attr("IFLA_INFO_SLAVE_DATA"))
-    up = bool(reply["flags"] & IFF_UP)
-    return Link(reply["index"], names[reply["index"]], up, attributes)
-
-
-def _with_tunnel(attributes: Attributes, data: Any, names: dict[int, str]) -> Attributes:
-    local = data.get_attr("IFLA_VXLAN_LOCAL")
-    local6 = data.get_attr("IFLA_VXLAN_LOCAL6") or data.get_attr("IFLA_VXLAN_GROUP6")
-    address: IPv4Address | IPv6Address | None = None
-    if local is not None:
-        address = IPv4Address(local)
-    elif local6 is not None:
-        address = IPv6Address(local6)
-    return dataclasses.replace(
-        attributes,
-        vni=data.get_attr("IFLA_VXLAN_ID"),
-        port=data.get_attr("IFLA_VXLAN_PORT"),
-        lower=_name(names, data.get_attr("IFLA_VXLAN_LINK")),
-        local=address,
-        learning=bool(data.get_attr("IFLA_VXLAN_LEARNING")),
-    )
-
-
-def _with_port(attributes: Attributes, data: Any) -> Attributes:
-    if data is None:
-        return attributes
-    return dataclasses.replace(
-        attributes,
-        port_learning=bool(data.get_attr("IFLA_BRPORT_LEARNING")),
-        hairpin=bool(data.get_attr("IFLA_BRPORT_MODE")),
-    )
-
-
-def _peer(reply: Any, names: dict[int, str]) -> str:
-    # With IFLA_LINK_NETNSID the number counts in another namespace.
-    if reply.get_attr("IFLA_LINK_NETNSID") is not None:
-        return ""
-    return _name(names, reply.get_attr("IFLA_LINK"))
-
-
-def _link_local(reply: Any) -> bool | None:
-    families = reply.get_attr("IFLA_AF_SPEC")
-    family = families.get_attr("AF_INET6") if families is not None else None
-    mode = family.get_attr("IFLA_INET6_ADDR_GEN_MODE") if family is not None else None
-    # Without IPv6 on the link there is nothing to compare, and nothing to change.
-    return None if mode is None else mode != ADDR_GEN_NONE
-
-
-def _name(names: dict[int, str], index: int | None) -> str:
-    return names.get(index, f"#{index}") if index else ""
-
-
-def _text(message: Any, attribute: str) -> str:
-    value = message.get_attr(attribute) if message is not None else None
-    # The kernel takes any bytes for a name or an alias; ours are ASCII.
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+    return _answered(lambda: dump_links(ip), RTM_GETLINK)
 
 
 def _addresses(ip: IPRoute, index: int) -> list[IPv4Address]:
@@ -163,6 +87,28 @@ def _addresses(ip: IPRoute, index: int) -> list[IPv4Address]:
     replies = [reply for reply in _dump(ip, request, RTM_GETADDR) if reply["index"] == index]
     replies.sort(key=lambda reply: bool(reply["flags"] & _SECONDARY))
     return [IPv4Address(reply.get_attr("IFA_LOCAL")) for reply in replies]
+
+
+def _backstops(ip: IPRoute) -> frozenset[Backstop]:
+    found: set[Backstop] = set()
+    for family in (AF_INET, AF_INET6):
+        request = rtmsg()
+        request["family"] = family
+        # Strict checking lets the kernel filter (NETLINK_GET_STRICT_CHK).
+        request["proto"] = PROTOCOL
+        for route in _dump(ip, request, RTM_GETROUTE):
+            if _is_backstop(route):
+                found.add(Backstop(_table(route, "RTA_TABLE"), family))
+    return frozenset(found)
+
+
+def _is_backstop(route: Any) -> bool:
+    return bool(
+        route["type"] == RTN_UNREACHABLE
+        and route["proto"] == PROTOCOL
+        and route["dst_len"] == 0
+        and route.get_attr("RTA_PRIORITY") == METRIC
+    )
 
 
 def _busy_tables(ip: IPRoute, found: Actual, node: NodeSettings) -> frozenset[int]:
@@ -186,9 +132,11 @@ def _busy_tables(ip: IPRoute, found: Actual, node: NodeSettings) -> frozenset[in
 def _has_routes(ip: IPRoute, family: int, table: int) -> bool:
     request = rtmsg()
     request["family"] = family
-    # Strict checking lets the kernel filter (NETLINK_GET_STRICT_CHK).
     request["attrs"] = [("RTA_TABLE", table)]
-    return any(_table(route, "RTA_TABLE") == table for route in _routes(ip, request))
+    return any(
+        _table(route, "RTA_TABLE") == table and not _is_backstop(route)
+        for route in _routes(ip, request)
+    )
 
 
 def _routes(ip: IPRoute, request: Any) -> list[Any]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from netop.common.documents import Desired, Served
 from netop.netlink_reconciler.actual import Actual
-from netop.netlink_reconciler.claim import claims, doomed
+from netop.netlink_reconciler.backstop import backstops_of
+from netop.netlink_reconciler.claim import Claims, claims, doomed
 from netop.netlink_reconciler.goal import Goal, goals
 from netop.netlink_reconciler.link import Difference, Kind, Link, names_of
-from netop.netlink_reconciler.step import Change, Create, Delete, Step, Switch
+from netop.netlink_reconciler.step import Change, Create, Delete, Route, Step, Switch
 from netop.netlink_reconciler.wanted import WantedLink, at_creation
 
 # netop chooses the ifindexes of its links, so that one batch can make a bridge and put a
@@ -58,13 +59,20 @@ def make_plan(
     structure: list[Step] = []
     ups: list[Step] = []
     for vrf, wanted in sorted(claimed.wanted.items()):
-        made = tuple(_structure(vrf, wanted, left, numbers))
+        made: tuple[Step, ...] = (
+            *_structure(vrf, wanted, left, numbers),
+            *_missing_routes(vrf, wanted, left),
+        )
         structure += made
         if aims[vrf] == Goal.PREPARED:
             downs += _switches(vrf, reversed(wanted), left, up=False)
         elif not made and not any(link.name in deletions for link in wanted):
             ups += _switches(vrf, wanted, left, up=True)
-    steps = (*downs, *_deletes(deletions, actual), *structure, *ups)
+    removals: tuple[Step, ...] = (
+        *_deletes(deletions, actual),
+        *_stale_routes(claimed, actual, left),
+    )
+    steps = (*downs, *removals, *structure, *ups)
     return Plan(steps, aims, claimed.refused)
 
 
@@ -121,6 +129,24 @@ def _deletes(deletions: Mapping[str, str], actual: Actual) -> Iterator[Delete]:
 def _removal_order(name: str) -> tuple[str, int]:
     prefixes = ("vx.", "br.", "vd.", "dv.", "vr.")
     return name[3:], prefixes.index(name[:3]) if name[:3] in prefixes else -1
+
+
+def _missing_routes(vrf: str, wanted: tuple[WantedLink, ...], left: Actual) -> Iterator[Route]:
+    vrf_link = wanted[0]
+    for backstop in backstops_of(vrf_link.attributes.table or 0):
+        if backstop not in left.backstops:
+            yield Route(vrf, backstop, present=True, told=vrf_link.name in left.by_name)
+
+
+def _stale_routes(claimed: Claims, actual: Actual, left: Actual) -> Iterator[Route]:
+    """Yield the removal of routes in tables that no VRF of ours has any more."""
+    wanted = {link.attributes.table for links in claimed.wanted.values() for link in links}
+    kept = wanted | {link.attributes.table for link in left.own()}
+    owners = {link.attributes.table: link.vrf for link in actual.own()}
+    for backstop in sorted(actual.backstops):
+        vrf = owners.get(backstop.table) or ""
+        if backstop.table not in kept and vrf not in claimed.refused:
+            yield Route(vrf, backstop, present=False, told=False)
 
 
 def _structure(

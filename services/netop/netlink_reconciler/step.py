@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netop.netlink_reconciler.link import Difference
+from netop.netlink_reconciler.backstop import Backstop
+from netop.netlink_reconciler.link import Difference, names_of
 from netop.netlink_reconciler.wanted import WantedLink
 
 
@@ -84,7 +85,21 @@ class Switch:
         return f"{self.name}: {'up' if self.up else 'down'}"
 
 
-Step = Delete | Create | Change | Switch
+@dataclass(frozen=True)
+class Route:
+    """Put a route of last resort into a table, or take it away."""
+
+    vrf: str
+    backstop: Backstop
+    present: bool
+    told: bool = True
+
+    def __str__(self) -> str:
+        done = "put in place" if self.present else "removed"
+        return f"{names_of(self.vrf).vrf if self.vrf else 'no VRF'}: {self.backstop} {done}"
+
+
+Step = Delete | Create | Change | Switch | Route
 
 
 @dataclass(frozen=True)

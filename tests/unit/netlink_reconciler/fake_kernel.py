@@ -12,9 +12,17 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 from typing import Any
 
-from netop.common.netlink import IFF_NOARP, IFF_UP, NLM_F_CREATE, RTM_DELLINK
+from netop.common.netlink import (
+    IFF_NOARP,
+    IFF_UP,
+    NLM_F_CREATE,
+    RTM_DELLINK,
+    RTM_DELROUTE,
+    RTM_NEWROUTE,
+)
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
+from netop.netlink_reconciler.backstop import Backstop
 from netop.netlink_reconciler.link import Attributes, Link
 from netop.netlink_reconciler.message import ADDR_GEN_NONE, message
 from netop.netlink_reconciler.step import Failure, Step
@@ -51,6 +59,7 @@ class FakeKernel:
         self.links: dict[int, Link] = {}
         self.addresses: dict[str, tuple[IPv4Address, ...]] = {}
         self.busy_tables: frozenset[int] = frozenset()
+        self.backstops: set[Backstop] = set()
         self.before: Callable[[Step], None] = lambda _: None
         self.refuse: Callable[[Step], str] = lambda _: ""
         self.observations = 0
@@ -68,7 +77,8 @@ class FakeKernel:
             for address in self.addresses.get(name, ())
         )
         busy = self.busy_tables if tables else frozenset()
-        return Actual(tuple(self.links.values()), addresses, busy)
+        backstops = frozenset(self.backstops)
+        return Actual(tuple(self.links.values()), addresses, backstops, busy)
 
     def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
         failures = []
@@ -117,6 +127,9 @@ class FakeKernel:
     # The rules.
 
     def handle(self, request: Any) -> None:
+        if request["header"]["type"] in {RTM_NEWROUTE, RTM_DELROUTE}:
+            self._route(request)
+            return
         index = request["index"]
         attributes: Nested = list(request["attrs"])
         if request["header"]["type"] == RTM_DELLINK:
@@ -128,6 +141,18 @@ class FakeKernel:
             self._existing(index)
             self._set(index, attributes)
             self._flags(index, request)
+
+    def _route(self, request: Any) -> None:
+        assert (request["type"], request["proto"]) == (7, 110)
+        attributes = dict(request["attrs"])
+        assert attributes["RTA_PRIORITY"] == 4278198272
+        route = Backstop(attributes["RTA_TABLE"], request["family"])
+        if request["header"]["type"] == RTM_NEWROUTE:
+            self.backstops.add(route)
+        elif route in self.backstops:
+            self.backstops.remove(route)
+        else:
+            raise RefusedError("No such process")
 
     def _existing(self, index: int) -> Link:
         if index not in self.links:

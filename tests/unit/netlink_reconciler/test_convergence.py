@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netop.common.documents import Desired, Served
+from netop.netlink_reconciler.backstop import backstops_of
 from netop.netlink_reconciler.goal import Goal
 from netop.netlink_reconciler.link import Link
 from netop.netlink_reconciler.plan import Plan, make_plan
@@ -112,6 +113,7 @@ def check(kernel: FakeKernel, plan: Plan, wanted: Desired) -> None:
         vr, br, vx, vd, dv = (link.attributes for link in five)
         assert vr.table is not None
         assert 50 <= vr.table <= 79
+        assert set(backstops_of(vr.table)) <= kernel.backstops
         assert (br.kind, br.master, br.mtu, br.mac) == ("bridge", f"vr.{vrf}", 9000, MAC)
         assert vx.vni == next(item.vni for item in wanted.vrfs if item.name == vrf)
         assert (vx.local, vx.port, vx.learning) == (ADDRESS, 4789, False)
@@ -124,6 +126,12 @@ def check(kernel: FakeKernel, plan: Plan, wanted: Desired) -> None:
                 f"vd.{vrf}",
             ],
         )
+    own = {
+        link.attributes.table or 0
+        for link in kernel.links.values()
+        if link.own and link.attributes.kind == "vrf"
+    }
+    assert {stop.table for stop in kernel.backstops} <= own, "no route is left behind"
     tables = [link.attributes.table for link in links.values() if link.attributes.table]
     assert len(tables) == len(set(tables)), "each VRF has a table of its own"
 

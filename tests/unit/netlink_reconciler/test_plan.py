@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, AF_INET6
 from typing import Any
 
 import pytest
 
 from netop.common.settings import NodeSettings
+from netop.netlink_reconciler.backstop import Backstop
 from netop.netlink_reconciler.goal import Goal
 from netop.netlink_reconciler.link import GROUP, Attributes
 from netop.netlink_reconciler.plan import make_plan
@@ -58,7 +60,8 @@ def test_it_goes_up_once_frr_serves_it_and_down_when_frr_no_longer_does() -> Non
     kernel = working({"red": 5001})
     assert all(kernel.names()[name].up for name in RED)
     converge(kernel, desired({"red": 5001}), served({}))
-    assert [step.name for step in kernel.applied] == RED[::-1]
+    downs = [step.name for step in kernel.applied if isinstance(step, Switch)]
+    assert downs == RED[::-1]
     assert not any(kernel.names()[name].up for name in RED)
 
 
@@ -76,7 +79,14 @@ def test_what_leaves_stays_until_frr_has_let_go() -> None:
     assert steps(kernel, {"blue": 5002}, {"red": 5001, "blue": 5002}) == []
     converge(kernel, desired({"blue": 5002}), served({"blue": 5002}))
     assert not any(link.vrf == "red" for link in kernel.links.values())
-    assert [step.name for step in kernel.applied] == ["vx.red", "br.red", "vd.red", "vr.red"]
+    assert [str(step) for step in kernel.applied] == [
+        "vx.red: removed",
+        "br.red: removed",
+        "vd.red: removed",
+        "vr.red: removed",
+        "vr.red: unreachable IPv4 default route in table 51 removed",
+        "vr.red: unreachable IPv6 default route in table 51 removed",
+    ]
     assert sum(link.vrf == "blue" for link in kernel.links.values()) == 5
 
 
@@ -380,3 +390,28 @@ def test_a_vrf_that_is_held_is_left_alone() -> None:
     plan = make_plan(desired({"red": 5001}), None, actual, held={"red": "later"})
     assert plan.steps == ()
     assert plan.refused == {"red": "later"}
+
+
+def test_no_vrf_reaches_further_than_its_table() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay()
+
+    def fenced(step: object) -> None:
+        if isinstance(step, Switch) and step.up:
+            assert kernel.backstops == {Backstop(50, AF_INET), Backstop(50, AF_INET6)}
+
+    kernel.before = fenced
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    kernel.backstops.remove(Backstop(50, AF_INET6))
+    assert steps(kernel, {"red": 5001}, {"red": 5001}) == [
+        "vr.red: unreachable IPv6 default route in table 50 put in place"
+    ]
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    kernel.alter("vr.red", table=1000)
+    kernel.backstops.add(Backstop(77, AF_INET))  # a crash left it there
+    kernel.before = lambda _: None
+    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    table = kernel.names()["vr.red"].attributes.table
+    assert kernel.backstops == {Backstop(table or 0, AF_INET), Backstop(table or 0, AF_INET6)}
+    converge(kernel, desired({}), served({}))
+    assert kernel.backstops == set()
