@@ -150,7 +150,7 @@ def test_a_boot_without_the_server_serves_the_last_good_set(
             assert document is not None
             assert document.source is Source.LAST_GOOD
             assert document.generation > before
-            assert "the last good resources, of" in watcher.status
+            assert "from the last good set" in watcher.status
             assert "connection refused" in watcher.status
             apiserver.start()
             routes.create(route("red-b", 11))
@@ -175,7 +175,7 @@ def test_a_crd_that_is_deleted_withdraws_nothing_and_is_found_again(
     apiserver.client().request("DELETE", f"{CRD_PATH}/{CRD_NAME}")
     try:
         watcher.says("install its CustomResourceDefinition")
-        watcher.says("the last good resources, of", seconds=20)
+        watcher.says("from the last good set", seconds=20)
         assert watcher.names() == ["red", "red-b"]
     finally:
         apiserver.apply_crd()

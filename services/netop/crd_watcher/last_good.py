@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
+from netop.common import names
 from netop.common.documents import Document, Source, parse_generation
 from netop.common.edge import Field
+from netop.common.settings import NodeSettings, Settings
 from netop.common.store import (
     DocumentError,
     document_text,
@@ -24,7 +26,8 @@ class LastGood(Document):
     """The resources that the latest generation was made of.
 
     `digest` is of the content of `desired` in that generation, `source` where the
-    resources came from, `saved` since when they are so (ISO 8601).
+    resources came from, `saved` since when they are so (ISO 8601). `settings` are those
+    of config.yaml then, without its problems.
     """
 
     WRITER: ClassVar[str] = "crd-watcher"
@@ -34,6 +37,7 @@ class LastGood(Document):
     digest: str
     source: Source
     saved: str
+    settings: Settings
     resources: tuple[Resource, ...]
 
     @classmethod
@@ -47,6 +51,7 @@ class LastGood(Document):
             digest=field["digest"].text(longest=128),
             source=Source(source.text()),
             saved=field["saved"].text(longest=64),
+            settings=_settings(field["settings"]),
             resources=tuple(Resource.parse(item) for item in field["resources"].items()),
         )
 
@@ -90,3 +95,22 @@ class StateDirectory:
     @property
     def _counter(self) -> Path:
         return self.path / "generation"
+
+
+def _settings(field: Field) -> Settings:
+    return Settings(
+        vni_map=tuple(_vni(entry) for entry in field["vni_map"].items()),
+        skip_vrfs=tuple(names.vrf_name(item) for item in field["skip_vrfs"].items()),
+        bpf_interfaces=tuple(
+            names.interface_name(item) for item in field["bpf_interfaces"].items()
+        ),
+        debounce=field["debounce"].number(0, 3600),
+        node=NodeSettings.parse(field["node"]),
+    )
+
+
+def _vni(field: Field) -> tuple[str, int]:
+    pair = tuple(field.items())
+    if len(pair) != 2:
+        raise field.fail("is no pair of a VRF and its VNI")
+    return names.vrf_name(pair[0]), names.vni(pair[1])

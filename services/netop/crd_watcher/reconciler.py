@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -123,7 +123,7 @@ class CrdWatcher:
         return max(0.0, min(waits))
 
     def _run(self, now: float) -> None:
-        observed = self._sources.observe()
+        observed = self._sources.observe(self._came_from)
         self._absent = observed if isinstance(observed, Absent) else None
         if self._absent and self._absent.waiting and self._is_patient(now):
             return
@@ -139,6 +139,11 @@ class CrdWatcher:
             self._ran_live_at = now
             self._publish_live(observed, self._settings, now)
 
+    @property
+    def _came_from(self) -> Source | None:
+        known = self._publisher.last_good
+        return known.source if known and known.resources else None
+
     def _is_patient(self, now: float) -> bool:
         if self._patient_until is None:
             self._patient_until = now + self._rhythm.patience
@@ -150,24 +155,22 @@ class CrdWatcher:
             self._settings = read_settings(path)
             self._settings_trouble = ""
         except FileNotFoundError:
-            self._settings_trouble = (
-                f"{path} is gone; the settings of before stay in force"
-                if self._settings
-                else f"waiting for {path}"
-            )
+            # Without it at the start, the node is not provisioned yet.
+            self._settings_trouble = f"{path} is gone" if self._settings else f"waiting for {path}"
         except SettingsError as error:
-            self._settings_trouble = (
-                f"{error}; the settings of before stay in force"
-                if self._settings
-                else f"waiting for a usable {path}: {error}"
-            )
+            known = self._publisher.last_good
+            if self._settings is None and known is not None:
+                self._settings = known.settings
+            self._settings_trouble = str(error)
+        if self._settings and self._settings_trouble:
+            self._settings_trouble += "; the settings of before stay in force"
 
     def _publish_live(self, observed: Snapshot, settings: Settings, now: float) -> None:
         known = self._publisher.last_good
         snapshot = keep_accepted(observed, known.resources if known else ())
         same = known and (known.source, known.resources) == (snapshot.source, snapshot.resources)
         saved = known.saved if known and same else self._wall().isoformat(timespec="seconds")
-        basis = LastGood(0, "", snapshot.source, saved, snapshot.resources)
+        basis = LastGood(0, "", snapshot.source, saved, settings, snapshot.resources)
         broken = (*(each.problem for each in snapshot.unreadable), *snapshot.problems)
         self._note = ""
         self._publish(basis, snapshot.source, broken, settings, now)
@@ -188,6 +191,7 @@ class CrdWatcher:
         settings: Settings,
         now: float,
     ) -> None:
+        basis = replace(basis, settings=replace(settings, problems=()))
         merged = merge(basis.resources, settings)
         self._rejected = (*broken, *merged.rejected)
         rejected = (*self._rejected, *settings.problems)

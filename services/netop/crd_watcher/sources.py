@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from netop.common.documents import Source
 from netop.crd_watcher.manifests import read_manifests
 from netop.crd_watcher.mirror import Mirror, Trouble
 from netop.crd_watcher.snapshot import Snapshot
@@ -58,12 +59,15 @@ class Sources:
             self._mirror.refresh()
         self._stamp = stamp
 
-    def observe(self) -> Snapshot | Absent:
-        """Return what the source holds now, or why there is none to read."""
+    def observe(self, before: Source | None) -> Snapshot | Absent:
+        """Return what the source holds now, or why there is none to read.
+
+        `before` is where the resources that are in force came from, None where none are.
+        """
         self.poll()
         if self._kubeconfig() is None:
             self._stop_mirror()
-            return self._read_manifests()
+            return self._read_manifests(before)
         assert self._mirror is not None, "poll starts it"
         state = self._mirror.state()
         if state.snapshot is not None:
@@ -88,13 +92,19 @@ class Sources:
     def _kubeconfig(self) -> Path | None:
         return next((path for path in self._kubeconfigs if _exists(path)), None)
 
-    def _read_manifests(self) -> Snapshot | Absent:
+    def _read_manifests(self, before: Source | None) -> Snapshot | Absent:
+        usual = self._kubeconfigs[0]
         try:
-            return read_manifests(self._manifests)
+            snapshot = read_manifests(self._manifests)
         except FileNotFoundError:
-            return Absent(f"there is neither {self._kubeconfigs[0]} nor {self._manifests}")
+            return Absent(f"there is neither {usual} nor {self._manifests}")
         except OSError as error:
             return Absent(f"{self._manifests} cannot be read: {error.strerror}")
+        # An empty directory is a state like any other, but a lost kubeconfig is an accident
+        # unless something takes its place.
+        if before is Source.KUBERNETES and snapshot == Snapshot(Source.MANIFESTS):
+            return Absent(f"{usual} is gone and {self._manifests} is empty")
+        return snapshot
 
 
 def _exists(path: Path) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from netop.common.documents import Desired, DesiredVrf
+from netop.common.documents import Desired, DesiredVrf, Source
 from netop.common.problem import Problem
 
 
@@ -42,8 +42,9 @@ def _published(desired: Desired | None, resources: int) -> str:
     if desired is None:
         return ""
     made = f"{_count(len(desired.vrfs), 'VRF')} from {_count(resources, 'resource')}"
-    note = f" ({desired.note})" if desired.note else ""
-    return f"{made}, generation {desired.generation}{note}"
+    # Why it is so is among the troubles.
+    kind = ", from the last good set" if desired.source is Source.LAST_GOOD else ""
+    return f"{made}, generation {desired.generation}{kind}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -64,7 +65,7 @@ def difference(old: Desired | None, new: Desired) -> str:
     if old is not None and old.node != new.node:
         told.append("the node's own settings changed")
     if not told:
-        told.append("the VRFs stay the same")
+        told.append("the VRFs stay the same" if old else "no VRFs")
     return "; ".join(told)
 
 

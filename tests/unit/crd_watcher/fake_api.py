@@ -126,7 +126,7 @@ def serving(api: FakeApi, directory: Path) -> Iterator[Path]:
         thread.join()
 
 
-def wait_for(condition: Any, seconds: float = 5.0) -> None:
+def wait_for(condition: Any, seconds: float = 20.0) -> None:
     """Wait until `condition()` is true; fail the test where it does not become so."""
     end = time.monotonic() + seconds
     while not condition():
@@ -167,8 +167,9 @@ class _Handler(BaseHTTPRequestHandler):
         text = json.dumps(body).encode()
         self.send_response(code)
         self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
+        with suppress(OSError):  # whoever asked may have lost patience
+            self.end_headers()
+            self.wfile.write(text)
 
     def _list(self, query: dict[str, str]) -> None:
         api = self.served

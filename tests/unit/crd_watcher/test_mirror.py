@@ -19,7 +19,7 @@ from netop.crd_watcher.mirror import ClusterMirror
 from .fake_api import KUBECONFIG, FakeApi, serving, wait_for
 from .objects import body, item
 
-SWIFT = Timing(connect=0.5, answer=0.5, watch=30, grace=0.2, stable=0.2, page=3)
+SWIFT = Timing(connect=10, answer=10, watch=30, grace=10, stable=0.2, page=3)
 
 
 class Watcher:
@@ -166,7 +166,7 @@ def test_a_slow_server_is_waited_for_and_a_too_slow_one_is_told(tmp_path: Path) 
     with watching(api, tmp_path) as watcher:
         wait_for(lambda: watcher.names() == ["red"])
     api = FakeApi(delay=0.7)
-    with watching(api, tmp_path) as watcher:
+    with watching(api, tmp_path, Timing(answer=0.5, stable=0.2)) as watcher:
         wait_for(lambda: watcher.fault() is Fault.UNREACHABLE)
         api.delay = 0
         wait_for(lambda: watcher.names() == [])

@@ -13,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netop.common.documents import Desired, Source
-from netop.common.settings import NodeSettings
+from netop.common.settings import NodeSettings, Settings
 from netop.common.store import Store
 from netop.crd_watcher.last_good import LastGood, StateDirectory
 from netop.crd_watcher.publisher import Mark, Publisher, next_mark
 
 from .objects import resource
+
+SETTINGS = Settings((("red", 100),), ("mgmt",), ("br.x",), 5.5, NodeSettings(mtu=1500))
 
 
 class Disk:
@@ -52,7 +54,7 @@ def draft(content: str) -> Desired:
 
 
 def basis(content: str) -> LastGood:
-    return LastGood(0, "", Source.MANIFESTS, "2024-01-01", (resource(content),))
+    return LastGood(0, "", Source.MANIFESTS, "2024-01-01", SETTINGS, (resource(content),))
 
 
 def test_each_new_content_has_the_next_generation_and_the_same_has_the_same(disk: Disk) -> None:

@@ -173,8 +173,8 @@ def test_a_change_during_a_run_is_taken_up_by_the_next(node: Node) -> None:
     node.write("b.yaml", body("red-b", seq=11))
     read = node.sources.observe
 
-    def observe() -> Any:
-        found = read()
+    def observe(before: Source | None) -> Any:
+        found = read(before)
         node.write("b.yaml", body("red-b", seq=12))
         return found
 
@@ -231,7 +231,8 @@ def test_without_config_yaml_nothing_is_published_until_it_comes(node: Node) -> 
     assert node.run().status == f"waiting for {node.config}"
     assert node.store.read(Desired) is None
     node.configure("vnimap: [")
-    assert "waiting for a usable" in node.run(after=1).status
+    assert node.run(after=1).status.startswith(f"{node.config}: is not YAML: line 2")
+    assert node.store.read(Desired) is None
     node.configure(CONFIG)
     node.run(after=1)
     assert node.vrfs() == {"red": ["red-a"]}
@@ -258,6 +259,23 @@ def test_config_yaml_gone_or_unusable_leaves_the_settings_of_before(
     report = node.run(after=30)
     assert "rejected 1: VRFRouteConfiguration red-a" in report.status
     assert node.vrfs() == {"blue": ["blue"]}
+
+
+def test_a_boot_with_an_unusable_config_yaml_goes_on_with_the_settings_of_before(
+    node: Node,
+) -> None:
+    node.write("a.yaml", body("red-a"))
+    node.run()
+    node.config.write_text("vnimap: [")
+    node.boot()
+    report = node.run()
+    assert "the settings of before stay in force" in report.status
+    assert node.vrfs() == {"red": ["red-a"]}
+    assert node.desired().generation == 1
+    node.config.unlink()
+    node.boot()
+    assert node.run().status == f"waiting for {node.config}"
+    assert node.store.read(Desired) is None, "a node without it is not provisioned"
 
 
 def test_a_wrong_entry_of_config_yaml_is_told_in_the_document_and_the_journal(node: Node) -> None:
@@ -320,7 +338,7 @@ def test_without_an_answer_at_boot_the_last_good_set_is_published_and_says_so(no
     assert document.note == (
         "the last good resources, of 2024-01-01T00:16:40+00:00: https://api: connection refused"
     )
-    assert document.note in report.status
+    assert "1 VRF from 1 resource, generation 2, from the last good set; no watch" in report.status
     assert (
         "no watch of the API server since 12:00: https://api: connection refused" in report.status
     )
@@ -436,6 +454,27 @@ def test_a_kubeconfig_that_appears_and_goes_switches_the_source(node: Node) -> N
     assert mirror.stops == 1
     assert node.vrfs() == {"red": ["red-a"]}
     assert node.desired().source is Source.MANIFESTS
+
+
+def test_a_kubeconfig_that_is_lost_withdraws_nothing_unless_manifests_take_its_place(
+    node: Node,
+) -> None:
+    node.kubeconfig.touch()
+    node.run()
+    node.mirror.holds(body("red-a"))
+    node.run()
+    node.kubeconfig.unlink()
+    node.restart()
+    report = node.run()
+    assert node.vrfs() == {"red": ["red-a"]}
+    assert f"{node.kubeconfig} is gone and {node.root}/manifests is empty" in report.status
+    node.write("b.yaml", body("blue", "blue"))
+    node.run(after=1)
+    assert node.vrfs() == {"blue": ["blue"]}
+    (node.root / "manifests/b.yaml").unlink()
+    node.changes.touch()
+    node.run(), node.run(after=30)
+    assert node.vrfs() == {}, "an empty directory after manifests is a state like any other"
 
 
 def test_a_missing_or_unreadable_directory_withdraws_nothing(node: Node) -> None:

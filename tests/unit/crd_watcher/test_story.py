@@ -23,9 +23,9 @@ def test_nothing_yet_is_told_by_what_is_waited_for() -> None:
 
 
 def test_what_was_done_stands_first_then_troubles_then_the_first_rejection() -> None:
-    document = replace(desired(RED), note="the last good resources")
+    document = replace(desired(RED), source=Source.LAST_GOOD, note="the last good resources")
     assert status(Situation(document, 2, (), ("no watch",), "12:00:00 UTC")) == (
-        "1 VRF from 2 resources, generation 7 (the last good resources); no watch; "
+        "1 VRF from 2 resources, generation 7, from the last good set; no watch; "
         "changes have arrived and are taken up at 12:00:00 UTC"
     )
 
@@ -38,6 +38,7 @@ def test_the_difference_names_vrfs_and_resources() -> None:
         "added blue (+blue); changed red (+red-c, -red-b, ~red-a, VNI 100 to 101)"
     )
     assert difference(desired(RED), desired()) == "removed red"
+    assert difference(None, desired()) == "no VRFs"
     assert difference(desired(RED), desired(RED)) == "the VRFs stay the same"
     moved = replace(desired(RED), node=NodeSettings(mtu=1500))
     assert difference(desired(RED), moved) == "the node's own settings changed"
