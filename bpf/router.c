@@ -70,13 +70,20 @@ struct counter {
 	__u64 bytes;
 };
 
+/* The interface whose VRF routes, and its MAC address, which is the router's. */
+struct port {
+	__u32 router;
+	__u8 mac[ETH_ALEN];
+	__u16 unused;
+};
+
 /*
- * Receiving interface → interface whose VRF routes the frame: a VXLAN port's bridge
- * (its own master is no VRF), any other interface itself. An interface that is not
- * here is not routed: it is in the default VRF, where a direct lookup does not see
- * table local and packets to the node itself would be sent away.
+ * By receiving interface: a VXLAN port is routed by its bridge (its own master is no VRF),
+ * any other interface by itself. An interface that is not here is not routed: it is in
+ * the default VRF, where a direct lookup does not see table local, and packets to the node
+ * itself would be sent away.
  */
-BPF_HASH(lookup_port, __u32, __u32, 4096);
+BPF_HASH(lookup_port, __u32, struct port, 4096);
 
 BPF_PERCPU_ARRAY(decisions, struct counter, COUNTER_SLOTS);
 BPF_PERCPU_ARRAY(fib_results, struct counter, COUNTER_SLOTS);
@@ -383,10 +390,27 @@ static __always_inline enum decision route_ipv6(struct __sk_buff *skb, __u32 por
 	return FORWARDED;
 }
 
+/*
+ * For a VXLAN port the kernel has compared the frame's destination with the port's own
+ * address, but the router's is the bridge's, and systemd-udevd makes the two differ.
+ */
+static __always_inline bool for_router(struct __sk_buff *skb, const struct port *port)
+{
+	const __u16 *destination = (void *)(long)skb->data;
+	const __u16 *mac = (const __u16 *)port->mac;
+
+	if (skb->pkt_type == PACKET_HOST)
+		return true;
+	if (skb->pkt_type != PACKET_OTHERHOST ||
+	    (void *)(destination + 3) > (void *)(long)skb->data_end)
+		return false;
+	return destination[0] == mac[0] && destination[1] == mac[1] && destination[2] == mac[2];
+}
+
 static __always_inline enum decision decide(struct __sk_buff *skb)
 {
 	__u32 receiver = skb->ifindex;
-	__u32 *port;
+	struct port *port;
 
 	if (skb->vlan_present || skb->protocol == __constant_htons(ETH_P_8021Q) ||
 	    skb->protocol == __constant_htons(ETH_P_8021AD))
@@ -394,18 +418,14 @@ static __always_inline enum decision decide(struct __sk_buff *skb)
 	if (skb->protocol != __constant_htons(ETH_P_IP) &&
 	    skb->protocol != __constant_htons(ETH_P_IPV6))
 		return PASSED_NOT_IP;
-	/*
-	 * Judged by the receiving interface's own address. Should a bridge's differ from
-	 * its port's, the bridge takes the frame, and this program sees it there.
-	 */
-	if (skb->pkt_type != PACKET_HOST)
-		return PASSED_NOT_FOR_ROUTER;
 	port = lookup_port.lookup(&receiver);
 	if (!port)
 		return PASSED_UNKNOWN_PORT;
+	if (!for_router(skb, port))
+		return PASSED_NOT_FOR_ROUTER;
 	if (skb->protocol == __constant_htons(ETH_P_IP))
-		return route_ipv4(skb, *port);
-	return route_ipv6(skb, *port);
+		return route_ipv4(skb, port->router);
+	return route_ipv6(skb, port->router);
 }
 
 int netop_router(struct __sk_buff *skb)

@@ -22,6 +22,7 @@ from netop.bpf_guardian.program import (
     DECISIONS,
     FIB_RESULTS,
     Count,
+    RoutedBy,
     Router,
     clear_counts,
     load,
@@ -129,8 +130,13 @@ def compiled() -> Compiled:
 def session_bench(network: None, compiled: Compiled) -> Bench:  # noqa: ARG001
     libbpf = Libbpf()
     router = load(libbpf, compiled, "test")
-    for received, routed in (("in", "in"), ("port", "lan"), ("deaf", "deaf")):
-        set_port(libbpf, router, socket.if_nametoindex(received), socket.if_nametoindex(routed))
+    for received, routed, mac in (
+        ("in", "in", "020000000001"),
+        ("port", "lan", "020000000003"),
+        ("deaf", "deaf", "020000000005"),
+    ):
+        by = RoutedBy(socket.if_nametoindex(routed), bytes.fromhex(mac))
+        set_port(libbpf, router, socket.if_nametoindex(received), by)
     return Bench(libbpf, router, compiled)
 
 

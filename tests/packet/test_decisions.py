@@ -15,6 +15,7 @@ from netop.bpf_guardian.program import TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSP
 from tests.packet.conftest import Bench
 
 IN = bytes.fromhex("020000000001")
+BRIDGE = bytes.fromhex("020000000003")
 BRIDGE_PORT = bytes.fromhex("020000000004")
 DEAF = bytes.fromhex("020000000005")
 STRANGER = bytes.fromhex("02000000ffff")
@@ -107,6 +108,12 @@ PASSED = [
     Case("vlan-ad", vlan(GOOD6, 0x88A8), D.PASSED_TAGGED),
     Case("stranger-ipv4", frame4("10.1.2.3", to=STRANGER), D.PASSED_NOT_FOR_ROUTER),
     Case("stranger-ipv6", frame6("fd00:11::3", to=STRANGER), D.PASSED_NOT_FOR_ROUTER),
+    Case(
+        "stranger-on-bridge-port",
+        frame4("10.1.2.3", to=STRANGER),
+        D.PASSED_NOT_FOR_ROUTER,
+        interface="port",
+    ),
     Case("broadcast-ipv4", frame4("10.1.2.3", to=BROADCAST), D.PASSED_NOT_FOR_ROUTER),
     Case("multicast-ipv6", frame6("fd00:11::3", to=b"33\0\0\0\1"), D.PASSED_NOT_FOR_ROUTER),
     Case(
@@ -240,12 +247,16 @@ def test_what_is_not_ours_to_decide_is_passed_untouched(bench: Bench, case: Case
     assert_counted(bench, case)
 
 
-def test_bridge_port_is_routed_by_its_bridge(bench: Bench) -> None:
-    """As a VXLAN port is: the lookup asks the bridge, whose master is the VRF."""
-    frame = frame4("10.1.2.3", to=BRIDGE_PORT)
-
-    assert bench.run(frame, "port").frame == routed(frame)
-    assert list(bench.decisions()) == [Decision.FORWARDED]
+@pytest.mark.parametrize("to", [BRIDGE_PORT, BRIDGE], ids=["port", "bridge"])
+def test_bridge_port_is_routed_by_its_bridge(bench: Bench, to: bytes) -> None:
+    """As a VXLAN port is: the lookup asks the bridge, whose master is the VRF, and the
+    router's address is the bridge's.
+    """
+    for frame in (frame4("10.1.2.3", to=to), frame6("fd00:11::3", to=to)):
+        assert bench.run(frame, "port").frame == routed(frame)
+    assert {decision: count.packets for decision, count in bench.decisions().items()} == {
+        Decision.FORWARDED: 2
+    }
 
 
 def test_every_decision_has_a_case() -> None:

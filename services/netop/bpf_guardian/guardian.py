@@ -160,8 +160,8 @@ class Guardian:
         now = self.clock()
         resting = self.fights.resting(now)
         due = [step for step in steps.attach if step.link.name not in resting]
-        for index, routing in steps.set_ports:
-            set_port(self.libbpf, router, index, routing)
+        for index, routed_by in steps.set_ports:
+            set_port(self.libbpf, router, index, routed_by)
         indexes = [step.link.index for step in due]
         refused = self.kernel.attach(indexes, router.descriptor) if due else {}
         done = [step for step in due if step.link.index not in refused]

@@ -9,6 +9,7 @@ from socket import AF_INET, AF_INET6
 from typing import Any
 
 from netop.bpf_guardian.links import KernelLink, LinkTable, router_of, vrf_of
+from netop.bpf_guardian.program import RoutedBy
 from netop.bpf_guardian.proof import Port
 from netop.bpf_guardian.rtnetlink import sample
 from netop.common.netlink import NLM_F_REQUEST, RTM_GETROUTE, rtmsg
@@ -61,4 +62,4 @@ def _inside(route: Any, family: int) -> str:
 
 
 def _port(link: KernelLink, router: KernelLink, found: tuple[str, ...]) -> Port:
-    return Port(link.name, link.index, router.index, link.mac, found)
+    return Port(link.name, link.index, RoutedBy(router.index, router.mac), found)

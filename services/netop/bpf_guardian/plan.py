@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from netop.bpf_guardian.filters import Place
 from netop.bpf_guardian.links import KernelLink, LinkTable, router_of
+from netop.bpf_guardian.program import RoutedBy
 from netop.common.documents import Links
 from netop.common.names import LinkNames
 
@@ -45,7 +46,7 @@ class Observed:
 
     links: LinkTable
     places: Mapping[int, Place]
-    ports: Mapping[int, int]
+    ports: Mapping[int, RoutedBy]
     held: Mapping[int, int]
 
 
@@ -53,7 +54,7 @@ class Observed:
 class Plan:
     """The steps, in the order in which they are safe: ports first, then filters."""
 
-    set_ports: tuple[tuple[int, int], ...] = ()
+    set_ports: tuple[tuple[int, RoutedBy], ...] = ()
     attach: tuple[Attach, ...] = ()
     detach: tuple[KernelLink, ...] = ()
     clear_ports: tuple[int, ...] = ()
@@ -94,9 +95,7 @@ def plan(
     kept = frozenset(link.index for link in present)
     return Plan(
         set_ports=tuple(
-            (index, router)
-            for index, router in sorted(ports.items())
-            if observed.ports.get(index) != router
+            (index, by) for index, by in sorted(ports.items()) if observed.ports.get(index) != by
         ),
         attach=tuple(
             Attach(link, cause)
@@ -113,9 +112,11 @@ def plan(
     )
 
 
-def _ports(present: Iterable[KernelLink], links: LinkTable) -> dict[int, int]:
+def _ports(present: Iterable[KernelLink], links: LinkTable) -> dict[int, RoutedBy]:
     routers = ((link.index, router_of(link, links)) for link in present)
-    return {index: router.index for index, router in routers if router is not None}
+    return {
+        index: RoutedBy(router.index, router.mac) for index, router in routers if router is not None
+    }
 
 
 def _cause(index: int, observed: Observed, program: int) -> Cause | None:

@@ -20,6 +20,7 @@ MAPS = (PORTS, DECISIONS, FIB_RESULTS)
 
 _COUNTER = struct.Struct("=QQ")
 _INDEX = struct.Struct("=I")
+_PORT = struct.Struct("=I6sH")
 
 # What a classifier may answer (linux/pkt_cls.h).
 TC_ACT_UNSPEC = -1
@@ -33,6 +34,14 @@ class Count:
 
     packets: int = 0
     bytes: int = 0
+
+
+@dataclass(frozen=True)
+class RoutedBy:
+    """The interface, an ifindex, in whose VRF packets are routed that are for its `mac`."""
+
+    index: int
+    mac: bytes
 
 
 @dataclass(frozen=True)
@@ -131,24 +140,25 @@ def clear_counts(libbpf: Libbpf, router: Router) -> None:
             libbpf.clear_percpu(router.maps[name].descriptor, _INDEX.pack(slot), _COUNTER.size)
 
 
-def read_ports(libbpf: Libbpf, router: Router) -> dict[int, int]:
-    """Return which interface's VRF routes what each interface receives, by ifindex."""
+def read_ports(libbpf: Libbpf, router: Router) -> dict[int, RoutedBy]:
+    """Return what routes what each interface receives, by ifindex."""
     map_ = router.maps[PORTS].descriptor
-    ports: dict[int, int] = {}
+    ports: dict[int, RoutedBy] = {}
     for key in libbpf.keys(map_, _INDEX.size):
-        value = libbpf.lookup(map_, key, _INDEX.size)
+        value = libbpf.lookup(map_, key, _PORT.size)
         if value is not None:
-            ports[_INDEX.unpack(key)[0]] = _INDEX.unpack(value)[0]
+            ports[_INDEX.unpack(key)[0]] = RoutedBy(*_PORT.unpack(value)[:2])
     return ports
 
 
-def set_port(libbpf: Libbpf, router: Router, received: int, routed: int) -> None:
-    """Have what `received` receives looked up in the VRF of `routed`."""
-    libbpf.update(router.maps[PORTS].descriptor, _INDEX.pack(received), _INDEX.pack(routed))
+def set_port(libbpf: Libbpf, router: Router, received: int, by: RoutedBy) -> None:
+    """Have `by` route what `received`, an ifindex, receives."""
+    value = _PORT.pack(by.index, by.mac, 0)
+    libbpf.update(router.maps[PORTS].descriptor, _INDEX.pack(received), value)
 
 
 def clear_port(libbpf: Libbpf, router: Router, received: int) -> None:
-    """Leave what `received` receives to the stack."""
+    """Leave what `received`, an ifindex, receives to the stack."""
     libbpf.delete(router.maps[PORTS].descriptor, _INDEX.pack(received))
 
 

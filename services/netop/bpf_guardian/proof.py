@@ -20,6 +20,7 @@ from netop.bpf_guardian.program import (
     TC_ACT_REDIRECT,
     TC_ACT_SHOT,
     TC_ACT_UNSPEC,
+    RoutedBy,
     Router,
     clear_counts,
     clear_port,
@@ -40,12 +41,11 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Port:
-    """An interface to try: `router` is the ifindex of the link whose VRF routes."""
+    """An interface to try, by ifindex, with addresses that its VRF has routes to."""
 
     name: str
     index: int
-    router: int
-    mac: bytes
+    routed_by: RoutedBy
     destinations: tuple[str, ...]
 
 
@@ -83,9 +83,10 @@ def prove(libbpf: Libbpf, candidate: Router, ports: Iterable[Port]) -> int:
     Raises RefusedError, or BpfError where the kernel does not run it.
     """
     trials = [*_fixed_trials(), *(trial for port in ports for trial in _live_trials(port))]
-    routers = {LOOPBACK: LOOPBACK, **{port.index: port.router for port in ports}}
-    for index, router in routers.items():
-        set_port(libbpf, candidate, index, router)
+    routers = {LOOPBACK: RoutedBy(LOOPBACK, _NO_MAC)}
+    routers |= {port.index: port.routed_by for port in ports}
+    for index, routed_by in routers.items():
+        set_port(libbpf, candidate, index, routed_by)
     before = _Tally.read(libbpf, candidate)
     for trial in trials:
         result = libbpf.test_run(candidate.descriptor, trial.frame, trial.index)
@@ -201,6 +202,6 @@ def _live_trials(port: Port) -> list[_Trial]:
             if four
             else ipv6(_SOURCE6, destination, udp(bytes(32)))
         )
-        frame = ethernet(port.mac, frames.IPV4 if four else frames.IPV6, packet)
+        frame = ethernet(port.routed_by.mac, frames.IPV4 if four else frames.IPV6, packet)
         trials.append(_Trial(f"{port.name} to {destination}", frame, port.index))
     return trials

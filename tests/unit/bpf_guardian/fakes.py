@@ -38,7 +38,7 @@ from netop.bpf_guardian.proof import Port
 from netop.bpf_guardian.rtnetlink import RtnetlinkError
 from netop.common.journal import Priority
 
-PORT_LAYOUT = MapLayout(1, 4, 4, 4096)
+PORT_LAYOUT = MapLayout(1, 4, 12, 4096)
 COUNTER_LAYOUT = MapLayout(6, 4, 16, 32)
 LAYOUTS = {PORTS: PORT_LAYOUT, DECISIONS: COUNTER_LAYOUT, FIB_RESULTS: COUNTER_LAYOUT}
 

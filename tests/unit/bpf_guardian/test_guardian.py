@@ -20,6 +20,7 @@ from netop.bpf_guardian.program import (
     DECISIONS,
     FIB_RESULTS,
     Count,
+    RoutedBy,
     Router,
     read_counts,
     read_ports,
@@ -47,12 +48,13 @@ from tests.unit.bpf_guardian.fakes import (
 
 LINKS = {
     1: KernelLink(1, "vr.red", "vrf", table=50),
-    2: KernelLink(2, "br.red", "bridge", master=1),
-    3: KernelLink(3, "vx.red", "vxlan", master=2),
+    2: KernelLink(2, "br.red", "bridge", master=1, mac=bytes.fromhex("020000000002")),
+    3: KernelLink(3, "vx.red", "vxlan", master=2, mac=bytes.fromhex("02540a320001")),
     4: KernelLink(4, "vd.red", "veth", master=1),
     5: KernelLink(5, "mgmt0", "veth"),
     6: KernelLink(6, "eth0"),
 }
+BRIDGE, VETH = RoutedBy(2, LINKS[2].mac), RoutedBy(4, LINKS[4].mac)
 RED = Links(7, None, None, (LinkedVrf("red", 5001, 50, VrfState.UP, "", ()),), ())
 
 
@@ -168,7 +170,7 @@ async def test_first_pass_compiles_proves_attaches_and_tells(world: World) -> No
     report = await world.pass_()
 
     assert world.programs() == dict.fromkeys(("vx.red", "br.red", "vd.red"), world.router.info.id)
-    assert read_ports(world.libbpf, world.router) == {2: 2, 3: 2, 4: 4}
+    assert read_ports(world.libbpf, world.router) == {2: BRIDGE, 3: BRIDGE, 4: VETH}
     assert report == Report(f"program {world.router.info.id} on 3 of 3 interfaces, generation 7")
     document = world.attached()
     assert (document.generation, document.program) == (7, world.router.info.id)
@@ -235,7 +237,12 @@ async def test_recreated_link_gets_the_program_and_its_port(world: World) -> Non
     await world.pass_()
 
     assert 9 in world.kernel.filters
-    assert read_ports(world.libbpf, world.router) == {2: 2, 3: 2, 9: 9}
+    by_itself = RoutedBy(9, VETH.mac)
+    assert read_ports(world.libbpf, world.router) == {2: BRIDGE, 3: BRIDGE, 9: by_itself}
+        2: BRIDGE,
+        3: BRIDGE,
+        9: RoutedBy(9, VETH.mac),
+    }
 
 
 async def test_lost_events_mean_a_look_at_everything(world: World) -> None:
@@ -529,7 +536,7 @@ async def test_unwritable_state_directory_stops_no_packet(world: World) -> None:
 
 
 async def test_wrong_ttl_is_found_on_live_routes(world: World) -> None:
-    world.kernel.ports = (Port("vd.red", 4, 4, bytes(6), ("10.1.0.1",)),)
+    world.kernel.ports = (Port("vd.red", 4, VETH, ("10.1.0.1",)),)
     world.libbpf.behaviours[marker("version 1\n")] = forwarding_with_the_same_ttl
     world.configure("mgmt0")
     report = await world.pass_()

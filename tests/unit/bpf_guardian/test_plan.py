@@ -3,24 +3,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netop.bpf_guardian.filters import FILTER_NAME, Place
 from netop.bpf_guardian.links import KernelLink
 from netop.bpf_guardian.plan import Cause, Observed, Plan, plan, wanted_names
+from netop.bpf_guardian.program import RoutedBy
 from netop.common.documents import LinkedVrf, Links, VrfState
 
 PROGRAM, EARLIER, FOREIGN = 70, 60, 66
 
 VRF = KernelLink(1, "vr.red", "vrf", table=50)
-BRIDGE = KernelLink(2, "br.red", "bridge", master=1)
-VXLAN = KernelLink(3, "vx.red", "vxlan", master=2)
+BRIDGE = KernelLink(2, "br.red", "bridge", master=1, mac=bytes.fromhex("020000000002"))
+VXLAN = KernelLink(3, "vx.red", "vxlan", master=2, mac=bytes.fromhex("02540a320001"))
 VETH = KernelLink(4, "vd.red", "veth", master=1)
 DEFAULT = KernelLink(5, "mgmt0", "veth")
 DEFAULT_BRIDGE = KernelLink(6, "br.cluster", "bridge")
 DEFAULT_PORT = KernelLink(7, "vx.cluster", "vxlan", master=6)
 ALL = (VRF, BRIDGE, VXLAN, VETH, DEFAULT, DEFAULT_BRIDGE, DEFAULT_PORT)
+BY_BRIDGE, BY_VETH = RoutedBy(2, BRIDGE.mac), RoutedBy(4, VETH.mac)
 RED = ("vx.red", "br.red", "vd.red")
 
 
@@ -28,7 +32,7 @@ def observed(
     *links: KernelLink,
     places: dict[int, Place] | None = None,
     held: dict[int, int] | None = None,
-    ports: dict[int, int] | None = None,
+    ports: dict[int, RoutedBy] | None = None,
 ) -> Observed:
     return Observed({link.index: link for link in links}, places or {}, ports or {}, held or {})
 
@@ -54,7 +58,15 @@ def test_new_vrf_gets_the_program_on_each_of_its_three_interfaces() -> None:
 def test_vxlan_port_is_routed_by_its_bridge_and_the_others_by_themselves() -> None:
     steps = make(RED, observed(*ALL))
 
-    assert dict(steps.set_ports) == {3: 2, 2: 2, 4: 4}
+    assert dict(steps.set_ports) == {3: BY_BRIDGE, 2: BY_BRIDGE, 4: BY_VETH}
+
+
+def test_new_address_of_a_bridge_is_the_routers_new_address() -> None:
+    ports = {3: BY_BRIDGE, 2: BY_BRIDGE, 4: BY_VETH}
+    moved = replace(BRIDGE, mac=bytes.fromhex("0200000000ff"))
+    steps = make(RED, observed(VRF, moved, VXLAN, VETH, ports=ports))
+
+    assert dict(steps.set_ports) == {3: RoutedBy(2, moved.mac), 2: RoutedBy(2, moved.mac)}
 
 
 def test_interfaces_of_the_default_vrf_are_left_to_the_stack() -> None:
@@ -67,7 +79,7 @@ def test_interfaces_of_the_default_vrf_are_left_to_the_stack() -> None:
 
 def test_what_is_in_place_needs_nothing() -> None:
     places = {index: ours() for index in (2, 3, 4)}
-    ports = {3: 2, 2: 2, 4: 4}
+    ports = {3: BY_BRIDGE, 2: BY_BRIDGE, 4: BY_VETH}
     held = dict.fromkeys((2, 3, 4), PROGRAM)
 
     assert make(RED, observed(*ALL, places=places, held=held, ports=ports)) == Plan()
@@ -103,10 +115,10 @@ def test_program_of_a_lost_run_is_replaced_without_a_fight() -> None:
 
 def test_recreated_interface_is_new() -> None:
     again = KernelLink(9, "vd.red", "veth", master=1)
-    steps = make(("vd.red",), observed(VRF, again, held={4: PROGRAM}, ports={4: 4}))
+    steps = make(("vd.red",), observed(VRF, again, held={4: PROGRAM}, ports={4: BY_VETH}))
 
     assert causes(steps) == {"vd.red": Cause.NEW}
-    assert steps.set_ports == ((9, 9),)
+    assert steps.set_ports == ((9, RoutedBy(9, again.mac)),)
     assert steps.clear_ports == (4,)
 
 
@@ -127,7 +139,7 @@ def test_filter_of_ours_leaves_what_is_no_longer_wanted() -> None:
 
 def test_interface_that_left_its_vrf_is_no_port_any_more() -> None:
     alone = KernelLink(4, "vd.red", "veth")
-    steps = make(("vd.red",), observed(alone, ports={4: 4}))
+    steps = make(("vd.red",), observed(alone, ports={4: BY_VETH}))
 
     assert steps.clear_ports == (4,)
     assert steps.set_ports == ()
@@ -163,13 +175,13 @@ found_places = st.dictionaries(
     ),
     places=found_places,
     held=st.dictionaries(indexes, programs),
-    ports=st.dictionaries(st.integers(1, 9), st.integers(1, 9)),
+    ports=st.dictionaries(st.integers(1, 9), st.sampled_from([BY_BRIDGE, BY_VETH])),
 )
 def test_one_plan_is_enough_from_anywhere(
     wanted: tuple[str, ...],
     places: dict[int, Place],
     held: dict[int, int],
-    ports: dict[int, int],
+    ports: dict[int, RoutedBy],
 ) -> None:
     """Carrying out a plan leaves nothing for a second one, and foreign filters stand."""
     seen = observed(*ALL, places=places, held=held, ports=ports)
