@@ -5,6 +5,9 @@
     python3 -m tests.lab shell --container             a shell in a fresh container
     python3 -m tests.lab shell --container -- COMMAND  one command in it; its exit code
     python3 -m tests.lab shell --machine -- COMMAND    the same in a machine of its own
+    python3 -m tests.lab demo [--kubernetes]           the main job; leaves the machine running
+    python3 -m tests.lab login [COMMAND]               a shell in that machine
+    python3 -m tests.lab down                          take it down
     python3 -m tests.lab deb                           build dist/netop_*_all.deb
     python3 -m tests.lab lintian                       build and check it
 
@@ -18,8 +21,11 @@ import sys
 from pathlib import Path
 
 from tests.lab import deb as package
+from tests.lab import demo as watch
+from tests.lab import left_running
 from tests.lab.container import Bind
 from tests.lab.lab import Lab
+from tests.lab.parallel import both
 from tests.lab.process import LabError
 from tests.lab.source import archive_of
 
@@ -45,6 +51,13 @@ def parser() -> argparse.ArgumentParser:
     actions.add_parser("prepare").set_defaults(action=prepare)
     actions.add_parser("deb").set_defaults(action=deb)
     actions.add_parser("lintian").set_defaults(action=lintian)
+    demo_action = actions.add_parser("demo")
+    demo_action.add_argument("--kubernetes", action="store_true", help="resources from a real API")
+    demo_action.set_defaults(action=demo)
+    login_action = actions.add_parser("login")
+    login_action.add_argument("command", nargs="*")
+    login_action.set_defaults(action=login)
+    actions.add_parser("down").set_defaults(action=down)
     add_shell(actions.add_parser("shell"))
     return top
 
@@ -59,7 +72,24 @@ def add_shell(action: argparse.ArgumentParser) -> None:
 
 
 def prepare(lab: Lab, _arguments: argparse.Namespace) -> int:
-    lab.machine().stop()
+    lab.prepare_node_root()
+    both(lambda: lab.workshop, lab.prepare_machine)
+    return 0
+
+
+def demo(lab: Lab, arguments: argparse.Namespace) -> int:
+    watch.run(lab, SOURCE, kubernetes=arguments.kubernetes)
+    return 0
+
+
+def login(lab: Lab, arguments: argparse.Namespace) -> int:
+    script = shlex.join(arguments.command) if arguments.command else "exec bash -il"
+    return left_running.attach(lab.cache, lab.progress).interact(script)
+
+
+def down(lab: Lab, _arguments: argparse.Namespace) -> int:
+    found = left_running.take_down(lab.cache, lab.progress)
+    lab.progress.say("taken down" if found else "no machine is running")
     return 0
 
 

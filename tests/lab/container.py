@@ -69,6 +69,8 @@ class Container(Node):
                     # As on a machine: sysctls can be written, bpf() and what else may be called.
                     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes",
                     "SYSTEMD_SECCOMP": "0",
+                    # Where the host has the older hierarchy, it would see no unit become empty.
+                    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "yes",
                 },
             )  # fmt: skip
 

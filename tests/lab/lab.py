@@ -45,6 +45,14 @@ class Lab:
         source = Source(self.image, key, Hardware.here(), (self.node_root.lock, self.image.lock))
         return SavedMachine(self.cache, source, self.progress, join, FABRIC_INPUTS)
 
+    def prepare_node_root(self) -> None:
+        """Obtain what workshop and machine share, before both are made at the same time."""
+        assert self.node_root
+
+    def prepare_machine(self) -> None:
+        """Put into the cache what `machine` starts from."""
+        self.cache.obtain(self.saved_machine).release()
+
     def container(self, binds: Sequence[Bind] = ()) -> Container:
         """A booted container."""
         return Container(self.cache, self.node_root, self.progress, binds)

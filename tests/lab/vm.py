@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node as a machine with a kernel of its own: VRFs, BPF and traffic."""
 
-import json
 import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -29,18 +28,6 @@ class Running:
     key: str
     directory: str
     sockets: str
-
-    @classmethod
-    def read(cls, path: Path) -> "Running | None":
-        """What `path` says, if that machine still runs."""
-        try:
-            found = cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (FileNotFoundError, TypeError, ValueError):
-            return None
-        return found if running(found.pid) else None
-
-    def write(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
 
 
 class VirtualMachine(Node):

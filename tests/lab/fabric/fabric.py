@@ -18,8 +18,9 @@ def provision(node: Node) -> None:
     node.copy_in(TREE, "/")
     node.run(
         "chown frr:frr /etc/frr/frr.conf && chmod 0640 /etc/frr/frr.conf && "
-        "systemctl daemon-reload && sysctl -q --system && systemctl restart systemd-networkd && "
-        "systemctl enable -q --now lab-provision && systemctl restart frr"
+        "systemctl daemon-reload && systemctl restart systemd-sysctl systemd-networkd && "
+        "systemctl enable -q lab-provision && systemctl start lab-provision && "
+        "systemctl restart frr"
     )
 
 
