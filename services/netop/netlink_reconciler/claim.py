@@ -37,7 +37,7 @@ def claims(
     try:
         underlay = find_underlay(actual, desired.node)
     except UnderlayError as error:
-        return Claims({}, {vrf: str(error) for vrf in vnis} | refused)
+        return Claims({}, refused | {vrf: str(error) for vrf in vnis})
     refused = _foreign_names(vnis, actual) | refused
     refused = _repeated_vnis(vnis) | refused
     tables = allot_tables(vnis.keys() - refused.keys(), actual, desired.node)

@@ -53,7 +53,7 @@ def _error(vrf: str, plan: Plan) -> str:
     if vrf in plan.refused:
         return plan.refused[vrf]
     left = plan.steps_of(vrf)
-    return f"not settled yet, next step {left[0]}" if left else ""
+    return f"not settled yet, next is {left[0].attempt}" if left else ""
 
 
 def status(links: Links) -> str:

@@ -19,6 +19,11 @@ class Delete:
     index: int
     reason: str
 
+    @property
+    def attempt(self) -> str:
+        """What is about to be done."""
+        return f"deleting {self.name}"
+
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
 
@@ -43,13 +48,21 @@ class Create:
         """The link's name."""
         return self.link.name
 
+    @property
+    def attempt(self) -> str:
+        """What is about to be done."""
+        return f"making {self.name} ({self.link.attributes.kind}{self._numbered})"
+
     def __str__(self) -> str:
+        peer = f", with {self.peer.name}" if self.peer else ""
+        return f"{self.name}: made{self._numbered}{peer}"
+
+    @property
+    def _numbered(self) -> str:
         attributes = self.link.attributes
         if attributes.vni is not None:
-            return f"{self.name}: made, id {attributes.vni}"
-        if attributes.table is not None:
-            return f"{self.name}: made, table {attributes.table}"
-        return f"{self.name}: made" + (f", with {self.peer.name}" if self.peer else "")
+            return f", id {attributes.vni}"
+        return "" if attributes.table is None else f", table {attributes.table}"
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,11 @@ class Change:
     reference: int = 0
     told: bool = True
 
+    @property
+    def attempt(self) -> str:
+        """What is about to be done."""
+        return str(self)
+
     def __str__(self) -> str:
         return f"{self.name}: {self.difference}"
 
@@ -81,6 +99,11 @@ class Switch:
     index: int
     up: bool
 
+    @property
+    def attempt(self) -> str:
+        """What is about to be done."""
+        return f"setting {self.name} {'up' if self.up else 'down'}"
+
     def __str__(self) -> str:
         return f"{self.name}: {'up' if self.up else 'down'}"
 
@@ -93,6 +116,11 @@ class Route:
     backstop: Backstop
     present: bool
     told: bool = True
+
+    @property
+    def attempt(self) -> str:
+        """What is about to be done."""
+        return f"{'adding' if self.present else 'removing'} the {self.backstop}"
 
     def __str__(self) -> str:
         done = "put in place" if self.present else "removed"
@@ -110,4 +138,4 @@ class Failure:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.step}: {self.reason}"
+        return f"{self.step.attempt}: {self.reason}"

@@ -171,7 +171,7 @@ async def test_one_refusal_stops_nobody_else_and_is_tried_again_later(node: Node
     report = await node.reconciler.reconcile()
     assert node.state("blue") == VrfState.PREPARED
     assert node.state("red") == VrfState.FAILED
-    assert report.status.endswith("red: vx.red: made, id 5001: Out of memory")
+    assert report.status.endswith("red: making vx.red (vxlan, id 5001): Out of memory")
     assert report.retry is not None
     assert 0 < report.retry <= 1
     tries = len([step for step in node.kernel.applied if step.vrf == "red"])
@@ -188,7 +188,7 @@ async def test_one_refusal_stops_nobody_else_and_is_tried_again_later(node: Node
     assert report.retry is None
     assert node.state("red") == VrfState.PREPARED
     warnings = [sentence for level, sentence in node.told if level == Priority.WARNING]
-    assert warnings == ["VRF red: vx.red: made, id 5001: Out of memory"], "told once"
+    assert warnings == ["VRF red: making vx.red (vxlan, id 5001): Out of memory"], "told once"
     assert (Priority.NOTICE, "VRF red: is well again") in node.told
 
 
@@ -238,7 +238,7 @@ async def test_links_that_never_settle_end_the_pass(
     monkeypatch.setattr(node.kernel, "observe", meddled)
     node.desire({"red": 5001})
     report = await node.reconciler.reconcile()
-    assert "red: not settled yet, next step br.red: mtu 1500 → 9000" in report.status
+    assert "red: not settled yet, next is br.red: mtu 1500 → 9000" in report.status
     assert report.retry is not None
     assert node.state("red") == VrfState.FAILED
 
