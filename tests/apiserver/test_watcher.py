@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +16,12 @@ import pytest
 
 from netop.common.documents import Source
 from tests.apiserver.conftest import NODE, STRANGER, manifest
+from tests.apiserver.expired import expired
 from tests.apiserver.watcher import Watcher
-from tests.lab.apiserver import ApiError, ApiServer, Authorizer, Collection
+from tests.lab.apiserver import ApiError, ApiServer, Authorizer, Collection, User
+from tests.lab.apiserver.certificates import Certificate
 from tests.lab.apiserver.client import CRD_PATH
+from tests.lab.apiserver.kubeconfig import write_kubeconfig
 from tests.lab.apiserver.server import CRD_NAME
 
 LOOPBACK = "127.0.0.1"
@@ -271,6 +278,56 @@ def test_a_certificate_of_another_authority_is_told_and_loses_nothing(
     assert watcher.names() == ["red"]
     watcher.use(apiserver.kubeconfig(LOOPBACK, NODE))
     watcher.is_well()
+
+
+def authority_of(apiserver: ApiServer) -> Certificate:
+    return Certificate(apiserver.directory / "ca.crt", apiserver.directory / "ca.key")
+
+
+def test_a_client_certificate_that_has_expired_is_told_and_loses_nothing(
+    apiserver: ApiServer, routes: Collection, watcher: Watcher, tmp_path: Path
+) -> None:
+    credential = expired(tmp_path / "expired", NODE, authority_of(apiserver))
+    url = f"https://{LOOPBACK}:{apiserver.port}"
+    watcher.use(
+        write_kubeconfig(
+            tmp_path / "expired-kubeconfig", url, apiserver.authority.certificate, credential
+        )
+    )
+    watcher.says(f"{url} does not accept the credential in {watcher.kubeconfig}")
+    watcher.says("renew it")
+    assert watcher.names() == ["red"]
+    routes.create(route("red-b", 11))
+    watcher.use(apiserver.kubeconfig(LOOPBACK, NODE))
+    watcher.has("red", "red-b")
+    watcher.is_well()
+
+
+def test_a_server_certificate_that_has_expired_is_told_and_loses_nothing(
+    apiserver: ApiServer, watcher: Watcher, tmp_path: Path
+) -> None:
+    made = expired(tmp_path / "expired", User("apiserver"), authority_of(apiserver))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(made.certificate, made.key)
+    with closing(socket.create_server((LOOPBACK, 0))) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    with suppress(OSError), tls.wrap_socket(connection, server_side=True):
+                        pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        url = f"https://{LOOPBACK}:{listening.getsockname()[1]}"
+        kubeconfig = write_kubeconfig(
+            tmp_path / "elsewhere", url, apiserver.authority.certificate, None
+        )
+        watcher.use(kubeconfig)
+        watcher.says(f"the certificate of {url} is not accepted: certificate has expired; renew it")
+        assert watcher.names() == ["red"]
+        watcher.use(apiserver.kubeconfig(LOOPBACK, NODE))
+        watcher.is_well()
 
 
 def test_a_burst_of_changes_is_one_publication_a_gap(routes: Collection, watcher: Watcher) -> None:
