@@ -24,6 +24,7 @@ from tests.lab import deb as package
 from tests.lab import demo as watch
 from tests.lab import left_running
 from tests.lab.container import Bind
+from tests.lab.host import TOOLS_FOR_TESTS
 from tests.lab.lab import Lab
 from tests.lab.parallel import both
 from tests.lab.process import LabError
@@ -72,6 +73,7 @@ def add_shell(action: argparse.ArgumentParser) -> None:
 
 
 def prepare(lab: Lab, _arguments: argparse.Namespace) -> int:
+    lab.host.prepare(TOOLS_FOR_TESTS)
     lab.prepare_node_root()
     both(lambda: lab.workshop, lab.prepare_machine)
     return 0

@@ -4,9 +4,11 @@
 import os
 import platform
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.lab.process import LabError, run
 from tests.lab.progress import Progress
@@ -24,6 +26,8 @@ TOOLS = {
     "/usr/sbin/mke2fs": "e2fsprogs",
     "/usr/share/keyrings/debian-archive-keyring.gpg": "debian-archive-keyring",
 }
+#: What only the tests need.
+TOOLS_FOR_TESTS = {"/usr/bin/shellcheck": "shellcheck"}
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 QUIET_APT = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
 
@@ -46,11 +50,11 @@ class Host:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    def prepare(self) -> None:
+    def prepare(self, tools: Mapping[str, str] = MappingProxyType(TOOLS)) -> None:
         """Install the tools that are missing. Raises LabError when that takes root and is not."""
         if platform.machine() != "x86_64":
             raise LabError(f"the lab builds x86_64 nodes; this machine is {platform.machine()}")
-        missing = sorted({package for file, package in TOOLS.items() if not Path(file).exists()})
+        missing = sorted({package for file, package in tools.items() if not Path(file).exists()})
         if os.geteuid() != 0:
             raise LabError(
                 "the lab needs root, for mounts, containers and apt"
@@ -70,6 +74,22 @@ class Host:
     def mirror(self) -> Mirror:
         """The Debian archive of the host's own release, as apt is configured for it."""
         codename = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+        site = self._archive_of(codename)
+        if site is None:
+            with self._progress.step("updating apt's lists"):
+                run(["apt-get", "update", "-q"], env={**os.environ, **QUIET_APT})
+            site = self._archive_of(codename)
+        if site is None:
+            raise LabError(
+                f"apt on this machine knows no Debian archive with the release {codename!r},"
+                " component main; add one to /etc/apt/sources.list.d/ (the lab takes Debian 13"
+                " from the same one)"
+            )
+        return Mirror(site, tuple(self._transport_options()))
+
+    @staticmethod
+    def _archive_of(codename: str) -> str | None:
+        """The first archive that has this release; apt knows none before its first update."""
         wanted = {codename, "stable", "testing", "unstable", "sid"} - {""}
         listing = run([
             "apt-get", "indextargets", "--format", "$(SITE)|$(RELEASE)|$(COMPONENT)",
@@ -78,11 +98,8 @@ class Host:
         for line in listing.splitlines():
             site, release, component = line.split("|")
             if release in wanted and component == "main":
-                return Mirror(site, tuple(self._transport_options()))
-        raise LabError(
-            f"apt on this machine knows no Debian archive with the release {codename!r}, component"
-            " main; add one to /etc/apt/sources.list.d/ (the lab takes Debian 13 from the same one)"
-        )
+                return site
+        return None
 
     @staticmethod
     def _transport_options() -> list[str]:
