@@ -45,10 +45,12 @@ class Case:
     def vrfs(self) -> tuple[DesiredVrf, ...]:
         return choose(self.desired(), self.links(), None).vrfs
 
-    def render(self) -> str:
+    def intent(self, vrfs: tuple[DesiredVrf, ...]) -> Intent:
         links = self.links()
-        intent = Intent(self.vrfs(), HOSTNAME, links.router_id, links.host_router_id)
-        return render(self.template(), intent)
+        return Intent(vrfs, HOSTNAME, links.router_id, links.host_router_id)
+
+    def render(self) -> str:
+        return render(self.template(), self.intent(self.vrfs()))
 
 
 def cases() -> list[Case]:

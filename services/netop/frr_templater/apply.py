@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from netop.frr_templater.differences import Difference, Verdict, judge
-from netop.frr_templater.frr import FrrError
+from netop.frr_templater.frr import FrrError, NotAliveError
 from netop.frr_templater.goal import Goal
 from netop.frr_templater.plan import missing
 from netop.frr_templater.systemd1 import SystemdError
@@ -136,11 +136,11 @@ class Applier:
                 if result != "done":
                     errors.append(f"the reload of frr.service ended with `{result}`")
                 finding = await look(self.frr, goal)
-            except SystemdError as error:
-                errors.append(str(error))
-            except FrrError as error:
+            except NotAliveError as error:
                 errors.append(str(error))
                 return Outcome(None, number, self._all(errors, began), alive=False)
+            except (SystemdError, FrrError) as error:
+                errors.append(str(error))
             if finding is not None and finding.reached:
                 return Outcome(finding, number, tuple(errors))
             errors += finding.sentences() if finding is not None else ()

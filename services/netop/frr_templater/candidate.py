@@ -54,9 +54,9 @@ class Maker:
         vtysh cannot be run, OSError where the candidate cannot be written for it.
         """
         kept, problems = self._without_refused(intent.vrfs, state)
-        if not await self._faults(intent, kept):
+        if not await self.faults(intent, kept):
             return self._finished(intent, kept, problems)
-        faults = await self._faults(intent, ())
+        faults = await self.faults(intent, ())
         if faults:
             raise TemplateError(tuple(Problem(self.origin, fault) for fault in faults[:3]))
         kept, found = await self._sift(intent, kept, state.good)
@@ -91,7 +91,7 @@ class Maker:
         """Return the VRFs that can be served together, and what was left out of them."""
 
         async def valid(part: Sequence[DesiredVrf]) -> bool:
-            return not await self._faults(intent, part)
+            return not await self.faults(intent, part)
 
         accepted, bad = await accept(vrfs, valid)
         problems: list[Problem] = []
@@ -106,27 +106,27 @@ class Maker:
     ) -> tuple[DesiredVrf | None, list[Problem]]:
         """Return what of one VRF can be served beside the others."""
         bare = dataclasses.replace(vrf, policies=())
-        faults = await self._faults(intent, [*others, bare])
+        faults = await self.faults(intent, [*others, bare])
         if faults:
             last = _last_good(vrf.name, good)
-            if last is not None and await self._faults(intent, [*others, last]):
+            if last is not None and await self.faults(intent, [*others, last]):
                 last = None
             return last, [_left_out(vrf.name, faults[0], kept_last=last is not None)]
 
         async def valid(policies: Sequence[ResourcePolicy]) -> bool:
             part = dataclasses.replace(vrf, policies=tuple(policies))
-            return not await self._faults(intent, [*others, part])
+            return not await self.faults(intent, [*others, part])
 
         policies, bad = await accept(vrf.policies, valid)
         problems = []
         for policy in bad:
             part = dataclasses.replace(vrf, policies=(*policies, policy))
-            faults = await self._faults(intent, [*others, part])
+            faults = await self.faults(intent, [*others, part])
             problems.append(_resource_left_out(vrf.name, policy, faults[0]))
         return dataclasses.replace(vrf, policies=tuple(policies)), problems
 
-    async def _faults(self, intent: Intent, vrfs: Sequence[DesiredVrf]) -> list[str]:
-        """Return what is wrong with a frr.conf for these VRFs."""
+    async def faults(self, intent: Intent, vrfs: Sequence[DesiredVrf]) -> list[str]:
+        """Return what is wrong with a frr.conf for these VRFs. Raises as `make`."""
         text = self._render(intent, vrfs)
         wrong = [issue for issue in self._lint(text, vrfs) if not issue.harmless]
         if wrong:

@@ -33,8 +33,8 @@ class FrrError(Exception):
     """FRR does not answer, or not in a way that can be understood."""
 
 
-class NotRunningError(FrrError):
-    """One of FRR's daemons that netop needs does not run."""
+class NotAliveError(FrrError):
+    """FRR, or a daemon of it that netop needs, does not run or hangs."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Frr:
         done = await self._run([*self._vtysh(), "-c", "show daemons"], ASK_LIMIT)
         missing = [name for name in NEEDED if name not in done.output.split()]
         if missing:
-            raise NotRunningError(
+            raise NotAliveError(
                 f"{' and '.join(missing)} of FRR {'do' if len(missing) > 1 else 'does'} not run; "
                 "see `systemctl status frr` and /etc/frr/daemons"
             )
@@ -155,7 +155,7 @@ class Frr:
         try:
             return await self.run(command, limit)
         except ProcessError as error:
-            raise FrrError(str(error)) from error
+            raise NotAliveError(str(error)) from error
 
 
 def _lines(text: str) -> list[str]:

@@ -152,8 +152,11 @@ class Keeper:
     async def _change(self, target: Target, good: Good) -> Kept:
         # A dead or hung FRR shall not be held against a text that it has not seen.
         await self.applier.frr.alive()
-        steps = batches(good.vrfs, target.vrfs)
+        new_template = bool(good.template) and good.template != target.loaded.mark
+        steps = batches(good.vrfs, target.vrfs, new_template=new_template)
         for number, vrfs in enumerate(steps, start=1):
+            if number < len(steps) and not await target.passes(vrfs):
+                continue  # two that exclude each other, such as swapped VNIs, must go together
             text = target.text if number == len(steps) else target.text_for(vrfs)
             new = Good(text, target.loaded.mark, vrfs, target.loaded.template.ipv6)
             began, diff = self.clock(), file_diff(good.text, text)

@@ -135,16 +135,18 @@ def missing(
 
 
 def batches(
-    before: Sequence[DesiredVrf], after: Sequence[DesiredVrf]
+    before: Sequence[DesiredVrf], after: Sequence[DesiredVrf], *, new_template: bool = False
 ) -> tuple[tuple[DesiredVrf, ...], ...]:
     """Return the sets of VRFs to go through, the last being `after`.
 
-    Each step deletes and adds no more lines than one reload has the time for; one VRF
-    alone is never split.
+    With a new template the first step changes no VRF, so that it is plain which of the two
+    FRR refuses. (frr-reload.py 10.3 also ends with an error when a neighbor goes and a
+    `router bgp` comes that stands in front of the others.) Each step deletes and adds no
+    more lines than one reload has the time for; one VRF alone is never split.
     """
     now = {vrf.name: vrf for vrf in before}
     goal = {vrf.name: vrf for vrf in after}
-    steps: list[tuple[DesiredVrf, ...]] = []
+    steps = [tuple(before)] if new_template and tuple(before) != tuple(after) else []
     deleted = added = 0
     for name in sorted(now.keys() | goal.keys()):
         less, more = _change(now.get(name), goal.get(name))

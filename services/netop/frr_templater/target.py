@@ -21,6 +21,7 @@ from netop.frr_templater.template import TemplateError
 class Target:
     """A candidate, and how to render the steps on the way to it."""
 
+    maker: Maker
     loaded: Loaded
     intent: Intent
     text: str
@@ -28,6 +29,10 @@ class Target:
     generation: int
     waiting: tuple[str, ...]
     problems: tuple[Problem, ...]
+
+    async def passes(self, vrfs: tuple[DesiredVrf, ...]) -> bool:
+        """Return whether a step stands every check that needs no running FRR."""
+        return not await self.maker.faults(self.intent, vrfs)
 
     def text_for(self, vrfs: tuple[DesiredVrf, ...]) -> str:
         """Return the frr.conf that serves these VRFs instead."""
@@ -64,12 +69,13 @@ class Targets:
         self._check_values(loaded, intent, desired)
         maker = Maker(self.frr, loaded.template, self.origin, loaded.mark, desired.node.asn)
         made = await maker.make(intent, state)
-        target = self._finished(made, loaded, intent, desired.generation, choice.waiting)
+        target = self._finished(maker, made, loaded, intent, desired.generation, choice.waiting)
         self._last = (key, target)
         return target
 
     def _finished(
         self,
+        maker: Maker,
         made: Candidate,
         loaded: Loaded,
         intent: Intent,
@@ -79,7 +85,7 @@ class Targets:
         problems = made.problems
         if not loaded.template.ipv6:
             problems += ipv6_problems(made.vrfs, self.origin)
-        return Target(loaded, intent, made.text, made.vrfs, generation, waiting, problems)
+        return Target(maker, loaded, intent, made.text, made.vrfs, generation, waiting, problems)
 
     def _check_values(self, loaded: Loaded, intent: Intent, desired: Desired) -> None:
         lacking = missing_values(loaded.template, intent)

@@ -185,6 +185,7 @@ class _Parsing:
             self._read(number, line)
         self._check_missing()
         self._check_order()
+        self._check_bgp()
         asn = self._check_default()
         if self._problems:
             raise TemplateError(tuple(self._problems))
@@ -283,6 +284,12 @@ class _Parsing:
                 self._complain(
                     number, reason, f"{written(Section.NEIGHBORS)} makes them; it must come first"
                 )
+
+    def _check_bgp(self) -> None:
+        number = self._seen.get(Section.BGP)
+        if number and number < self._default_line:
+            reason = f"{written(Section.BGP)} stands in front of `router bgp` of the default VRF"
+            self._complain(number, reason, f"it belongs {hints.HOMES[Section.BGP].position}")
 
     def _check_default(self) -> int:
         if self._default is None:

@@ -27,7 +27,7 @@ from netop.frr_templater.apply import Applier
 from netop.frr_templater.configuration import statements
 from netop.frr_templater.differences import Difference
 from netop.frr_templater.files import Files
-from netop.frr_templater.frr import Frr, FrrError, NotRunningError
+from netop.frr_templater.frr import Frr, NotAliveError
 from netop.frr_templater.keeper import Keeper
 from netop.frr_templater.reconciler import Templater
 from netop.frr_templater.state import StateFile
@@ -128,9 +128,9 @@ class FakeFrr:
 
     async def alive(self) -> None:
         if self.hung:
-            raise FrrError("`vtysh -c show daemons` gave no answer in 30 s")
+            raise NotAliveError("`vtysh -c show daemons` gave no answer in 30 s")
         if self.dead:
-            raise NotRunningError("bgpd of FRR does not run")
+            raise NotAliveError("bgpd of FRR does not run")
 
     async def bindings(self) -> dict[str, int]:
         await self.alive()
@@ -191,8 +191,6 @@ def lines_of(text: str) -> set[Line]:
     for statement in statements(text):
         if statement.closes or statement.text.startswith(("frr ", "address-family")):
             continue
-        if statement.text == "no bgp suppress-duplicates":
-            pass
         path = tuple(line.removesuffix(" vrf default") for line in statement.path)
         found.add((path, statement.text.removesuffix(" vrf default")))
     return found

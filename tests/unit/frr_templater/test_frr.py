@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netop.frr_templater.frr import Frr, FrrError, NotRunningError
+from netop.frr_templater.frr import Frr, FrrError, NotAliveError
 from netop.frr_templater.process import Completed, ProcessError, run
 
 DAEMONS = Completed(0, " mgmtd zebra bgpd watchfrr staticd\n", "")
@@ -62,10 +62,10 @@ async def test_vtysh_is_run_without_pam(tmp_path: Path) -> None:
 
 async def test_a_dead_daemon_is_named(tmp_path: Path) -> None:
     answers = Answers({"show daemons": Completed(0, " zebra watchfrr\n", "")})
-    with pytest.raises(NotRunningError, match="bgpd of FRR does not run"):
+    with pytest.raises(NotAliveError, match="bgpd of FRR does not run"):
         await frr(tmp_path, answers).differences("x")
     answers.answers["show daemons"] = Completed(1, "", "Exiting: failed to connect\n")
-    with pytest.raises(NotRunningError, match="zebra and bgpd of FRR do not run"):
+    with pytest.raises(NotAliveError, match="zebra and bgpd of FRR do not run"):
         await frr(tmp_path, answers).alive()
 
 

@@ -96,6 +96,12 @@ def test_a_few_changes_are_one_step() -> None:
     assert batches(after, after) == (tuple(after),)
 
 
+def test_a_new_template_comes_before_new_vrfs() -> None:
+    before, after = some(1, 1), some(2, 1)
+    assert batches(before, after, new_template=True) == (tuple(before), tuple(after))
+    assert batches(after, after, new_template=True) == (tuple(after),)
+
+
 def test_many_deletions_are_spread_over_reloads() -> None:
     before = some(100, 20)
     steps = batches(before, [])

@@ -213,6 +213,30 @@ async def test_a_template_change_is_taken_up_and_a_bad_one_is_not(node: Node) ->
     assert ((), "ip route 203.0.113.0/24 Null0") not in node.frr.running
 
 
+async def test_a_bad_template_does_not_hold_up_the_vrfs_of_the_same_moment(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.refused = "203.0.113.0"
+    node.files.template.write_text(node.files.template.read_text() + "ip route 203.0.113.0/24 x\n")
+    node.want(2, RED)
+    await node.settle()
+    assert node.served == {"blue": 5002}
+    assert "203.0.113.0" not in node.text
+    node.files.template.write_text(BASE)
+    await node.settle()
+    assert node.served == {"red": 5001}
+
+
+async def test_swapped_vnis_of_many_vrfs_are_not_torn_apart(node: Node) -> None:
+    one = [vrf(f"v{n:02}", n + 1, *range(1, 11)) for n in range(40)]
+    node.want(1, *one)
+    await node.settle()
+    back = [vrf(f"v{n:02}", 40 - n, *range(1, 11)) for n in range(40)]
+    node.want(2, *back)
+    await node.settle()
+    assert node.served == {v.name: v.vni for v in back}
+
+
 async def test_a_template_line_that_vtysh_refuses_is_the_operators(node: Node) -> None:
     node.want(1, BLUE)
     await node.settle()

@@ -89,6 +89,12 @@ def test_neighbors_come_before_their_families() -> None:
     assert "{{.NeighborsV4}} stands in front of" in complaint
 
 
+def test_the_vrfs_of_bgp_come_behind_the_default_one() -> None:
+    text = "#++{{.BGP}}\n" + BASE.replace("#++{{.BGP}}\n", "")
+    [complaint] = complaints(text)
+    assert "{{.BGP}} stands in front of `router bgp` of the default VRF" in complaint
+
+
 def test_a_section_amid_an_open_block_is_refused() -> None:
     text = BASE.replace(
         "#++{{.BGP}}", "router bgp 64512 vrf x\n#++{{.BGP}}\n bgp router-id 192.0.2.9\nexit"

@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The templater under systemd with a real FRR, and the faults of both."""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.container.inside.frr_node import (
+    BASE,
+    FRR_CONF,
+    STATE,
+    TEMPLATE,
+    UNIT,
+    Documents,
+    bindings,
+    code,
+    install,
+    journal,
+    kill,
+    reloads,
+    restart_frr,
+    run,
+    status,
+    vtysh,
+    wait_until,
+    write_frr_conf,
+)
+from tests.unit.frr_templater.fakes import vrf
+
+BLUE, RED, MGMT = vrf("blue", 100, 10, 20), vrf("red", 200, 5), vrf("mgmt_vrf", None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed() -> None:
+    install()
+
+
+# The provisioned node is there for those tests too that ask it for nothing.
+provisioned = pytest.mark.usefixtures("node")
+
+
+@pytest.fixture
+def node() -> Iterator[Documents]:
+    """A freshly provisioned node with blue and mgmt_vrf served, in generation 1."""
+    run("systemctl", "stop", UNIT, check=False)
+    for path in (TEMPLATE, STATE / "state.json", STATE / "frr.conf.edited"):
+        path.unlink(missing_ok=True)
+    documents = Documents()
+    documents.clear()
+    write_frr_conf(BASE)
+    restart_frr()
+    documents.want(1, BLUE, MGMT)
+    run("systemctl", "start", UNIT)
+    documents.await_generation(1)
+    yield documents
+    run("systemctl", "stop", UNIT, check=False)
+
+
+def now() -> str:
+    """Return a time that the journal understands, after everything so far."""
+    time.sleep(1.1)
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def test_it_is_ready_and_serves(node: Documents) -> None:
+    assert status() == "2 VRFs served, generation 1"
+    assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
+    assert bindings() == {"vr.blue": 100}
+    assert node.served()["reload"]["result"] == "verified"
+    assert TEMPLATE.read_text() == BASE.replace("#++", "")
+    listing = run("stat", "--format=%U:%G %a", str(FRR_CONF), str(TEMPLATE)).split("\n")
+    assert listing[:2] == ["frr:frr 640", "frr:frr 640"]
+    assert "pam_unix" not in journal()
+
+
+def test_vrfs_come_and_go_and_the_rest_is_not_touched(node: Documents) -> None:
+    node.want(2, BLUE, RED, MGMT)
+    node.await_generation(2)
+    assert bindings() == {"vr.blue": 100, "vr.red": 200}
+    before = vtysh("show running-config")
+    node.want(3, vrf("blue", 100, 10), RED, MGMT)
+    node.await_generation(3)
+    gone = set(before.splitlines()) - set(vtysh("show running-config").splitlines())
+    assert all(re.search(r"_(im|ex)port(_20| permit 20)", line) for line in gone), gone
+    node.want(4, RED, MGMT)
+    node.await_generation(4)
+    assert bindings() == {"vr.red": 200}
+    assert not re.search(r"[rdv]{2}\.blue .*remote-as|rm_blue", vtysh("show running-config"))
+    assert node.vrfs() == {"mgmt_vrf": None, "red": 200}
+    assert "no longer blue" in journal()
+
+
+def test_nothing_changed_means_no_reload(node: Documents) -> None:
+    count, inode, since = reloads(), FRR_CONF.stat().st_ino, now()
+    node.want(2, BLUE, MGMT)
+    node.await_generation(2)
+    run("systemctl", "restart", UNIT)
+    wait_until(lambda: status().startswith("2 VRFs served"), "it is up again")
+    assert (reloads(), FRR_CONF.stat().st_ino) == (count, inode)
+    assert "reloaded" not in journal(since)
+
+
+def test_two_vrfs_swap_their_vnis(node: Documents) -> None:
+    node.want(2, vrf("blue", 200), vrf("red", 100))
+    node.await_generation(2)
+    node.want(3, vrf("blue", 100), vrf("red", 200))
+    node.await_generation(3)
+    assert bindings() == {"vr.blue": 100, "vr.red": 200}
+    assert node.served()["problems"] == []
+
+
+@provisioned
+def test_a_failed_reload_is_visible_and_frr_lives() -> None:
+    """Facts of frr.service: with the drop-in, a file that FRR cannot read fails the job."""
+    run("systemctl", "stop", UNIT)
+    pids = {name: Path("/run/frr", name).read_text() for name in ("bgpd.pid", "zebra.pid")}
+    good = FRR_CONF.read_text()
+    write_frr_conf(good + "router bgq 12\n")
+    assert code("systemctl", "reload", "frr.service") != 0
+    assert run("systemctl", "is-active", "frr.service").strip() == "active"
+    assert pids == {name: Path("/run/frr", name).read_text() for name in pids}
+    # The daemon finds a file that is not its own, and puts its own back.
+    run("systemctl", "start", UNIT)
+    wait_until(lambda: FRR_CONF.read_text() == good, "frr.conf is put back")
+    assert (STATE / "frr.conf.edited").read_text().endswith("router bgq 12\n")
+
+
+def test_one_vrf_that_frr_refuses_is_left_out_alone(node: Documents) -> None:
+    """`vtysh -C` and the lint let it through: the operator runs that VRF with another AS."""
+    odd = "router bgp 65000 vrf vr.green\nexit\n{{.BGP}}"
+    TEMPLATE.write_text(TEMPLATE.read_text().replace("{{.BGP}}", odd))
+    wait_until(lambda: "65000 vrf vr.green" in FRR_CONF.read_text(), "the template is taken up")
+    node.await_generation(1)
+    since = now()
+    node.want(2, BLUE, vrf("green", 300), MGMT, RED)
+    node.await_generation(2, 120)
+    assert node.vrfs() == {"blue": 100, "mgmt_vrf": None, "red": 200}
+    assert bindings() == {"vr.blue": 100, "vr.red": 200}
+    [problem] = node.served()["problems"]
+    assert problem["vrf"] == "green"
+    assert "VRF green: FRR cannot serve it" in status()
+    told = journal(since)
+    assert "FRR refused the change" in told
+    assert "the last good configuration is back" in told
+    assert "65000" in told, "FRR's own words"
+    count = reloads()
+    time.sleep(3)
+    run("systemctl", "restart", UNIT)
+    wait_until(lambda: "VRF green" in status(), "it is up again and remembers")
+    assert reloads() == count, "what was refused is not tried again"
+
+
+def test_a_template_line_that_frr_does_not_take_is_rolled_back(node: Documents) -> None:
+    """frr-reload.py says that all went well, although FRR refused a line."""
+    good = FRR_CONF.read_text()
+    line = "ip prefix-list mine seq 5 permit 10.0.0.0/8 le 4"
+    TEMPLATE.write_text(TEMPLATE.read_text() + line + "\n")
+    wait_until(lambda: "rolled back" in status(), "it is rolled back", 90)
+    assert FRR_CONF.read_text() == good
+    assert line in status()
+    assert node.served()["reload"]["result"] == "rolled-back"
+    assert bindings() == {"vr.blue": 100}
+    count = reloads()
+    node.want(2, BLUE, MGMT)
+    node.await_generation(2)
+    assert reloads() == count
+    TEMPLATE.write_text(TEMPLATE.read_text().replace(line + "\n", ""))
+    wait_until(lambda: status() == "2 VRFs served, generation 2", "all is well again")
+
+
+@provisioned
+def test_a_good_change_of_the_template_is_taken_up() -> None:
+    TEMPLATE.write_text(TEMPLATE.read_text() + "ip route 198.51.100.0/24 Null0\n")
+    wait_until(lambda: "198.51.100.0/24" in vtysh("show running-config"), "the route is there")
+    wait_until(lambda: status() == "2 VRFs served, generation 1", "and it is verified")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("{{.RouteMaps}}\n", "", "the hint #++{{.RouteMaps}} is missing"),
+        (" vrf default", "", "`router bgp 64512` lacks `vrf default`"),
+        ("line vty", "line vxx", "% Unknown command"),
+        ("{{.BGP}}", "router bgp 64512 vrf x\n{{.BGP}}\n bgp router-id 192.0.2.9", "inside"),
+    ],
+)
+def test_a_wrong_template_is_told_and_the_rest_goes_on(
+    node: Documents, old: str, new: str, told: str
+) -> None:
+    good = TEMPLATE.read_text()
+    TEMPLATE.write_text(good.replace(old, new))
+    wait_until(lambda: told in status(), told)
+    assert str(TEMPLATE) in status()
+    assert status().startswith("2 VRFs served, generation 1; ")
+    assert bindings() == {"vr.blue": 100}
+    TEMPLATE.write_text(good)
+    node.want(2, RED)
+    node.await_generation(2)
+    assert node.vrfs() == {"red": 200}
+
+
+@provisioned
+def test_hand_edits_in_vtysh() -> None:
+    since = now()
+    ours = "neighbor dv.blue route-map rm_blue_import in"
+    family = "address-family ipv4 unicast"
+    vtysh("configure", "router bgp 64512", family, f"no {ours}")
+    vtysh("configure", "ip route 203.0.113.0/24 Null0")
+    # A restart looks at once; the slow resync does the same every quarter of an hour.
+    run("systemctl", "restart", UNIT)
+    wait_until(lambda: ours in vtysh("show running-config"), "our line is put back")
+    wait_until(lambda: "put FRR back" in journal(since), "and that is told")
+    vtysh("configure", "ip route 203.0.113.0/24 Null0")
+    run("systemctl", "restart", UNIT)
+    wait_until(lambda: "`no ip route 203.0.113.0/24 Null0`" in status(), "the rest is only told")
+    assert "203.0.113.0/24" in vtysh("show running-config")
+
+
+@provisioned
+def test_an_administrators_frr_conf() -> None:
+    good = FRR_CONF.read_text()
+    write_frr_conf(good + "ip route 203.0.113.0/24 Null0\n")
+    wait_until(lambda: FRR_CONF.read_text() == good, "it is put back")
+    wait_until(lambda: "was changed by somebody else and is put back" in journal(), "told")
+
+
+def test_frr_is_stopped_and_started(node: Documents) -> None:
+    run("systemctl", "stop", "frr.service")
+    wait_until(lambda: "frr.service is inactive; waiting for it" in status(), "it is noticed")
+    node.want(2, RED)
+    time.sleep(1)
+    assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
+    restart_frr()
+    node.await_generation(2)
+    assert bindings() == {"vr.red": 200}
+
+
+@provisioned
+def test_bgpd_is_killed() -> None:
+    kill("bgpd.pid", signal.SIGKILL)
+    wait_until(lambda: "FRR started anew (bgpd)" in journal(), "watchfrr starts it again")
+    wait_until(lambda: status() == "2 VRFs served, generation 1", "it is verified")
+    assert "rm_blue_import" in vtysh("show running-config")
+
+
+def test_bgpd_hangs(node: Documents) -> None:
+    kill("bgpd.pid", signal.SIGSTOP)
+    try:
+        node.want(2, BLUE, RED, MGMT)
+        wait_until(lambda: "gave no answer in 30 s" in status(), "it is told", 60)
+        assert "vni 200" not in FRR_CONF.read_text(), "nothing is tried on a hung FRR"
+    finally:
+        # watchfrr may have ended it meanwhile, and started another.
+        kill("bgpd.pid", signal.SIGCONT)
+    node.await_generation(2, 120)
+    assert bindings() == {"vr.blue": 100, "vr.red": 200}
+
+
+def test_many_vrfs_leave_without_a_long_reload(node: Documents) -> None:
+    node.want(2, BLUE, *(vrf(f"v{n:02}", 1000 + n, 1, 2, 3, 4) for n in range(24)))
+    node.await_generation(2, 120)
+    assert len(bindings()) == 25
+    count, since = reloads(), now()
+    node.want(3, BLUE)
+    node.await_generation(3, 240)
+    assert bindings() == {"vr.blue": 100}
+    assert reloads() - count >= 2, journal(since)
+
+
+def test_it_is_killed_again_and_again(node: Documents) -> None:
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for generation in range(2, 14):
+        vrfs = [vrf(n, 100 + i, *chance.sample(range(1, 9), 2)) for i, n in enumerate("abcd")]
+        wanted = chance.sample(vrfs, chance.randint(0, 4))
+        node.want(generation, *wanted)
+        time.sleep(chance.uniform(0, 2.5))
+        run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", UNIT, check=False)
+    node.await_generation(13, 120)
+    assert node.vrfs() == {v.name: v.vni for v in wanted}
+    assert bindings() == {f"vr.{v.name}": v.vni for v in wanted}
+    left = [*Path("/etc/frr").glob(".*"), *STATE.glob(".*")]
+    assert left == []
+    text = FRR_CONF.read_text()
+    assert len(re.findall(r"(?m)^ vni ", text)) == len(wanted)
+
+
+def test_a_full_disk(node: Documents) -> None:
+    """A small file system in the place of /etc/frr runs full."""
+    run("systemctl", "stop", UNIT)
+    subprocess.run(
+        "cp -a /etc/frr /tmp/frr.was && mount -t tmpfs -o size=64k,mode=0700 none /etc/frr"
+        " && cp -a /tmp/frr.was/. /etc/frr && chown frr:frr /etc/frr"
+        " && (dd if=/dev/zero of=/etc/frr/ballast bs=1k || true)",
+        shell=True,
+        check=True,
+        capture_output=True,
+    )
+    try:
+        run("systemctl", "start", UNIT)
+        node.want(2, BLUE, RED, MGMT)
+        wait_until(lambda: "cannot be written: No space left" in status(), "it is told")
+        assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
+        Path("/etc/frr/ballast").unlink()
+        node.await_generation(2, 120)
+        assert node.vrfs() == {"blue": 100, "mgmt_vrf": None, "red": 200}
+        assert not list(Path("/etc/frr").glob(".*"))
+    finally:
+        run("systemctl", "stop", UNIT)
+        run("umount", "/etc/frr")
+        run("rm", "-r", "/tmp/frr.was")
