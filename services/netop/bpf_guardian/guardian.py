@@ -26,6 +26,9 @@ from netop.common.journal import Journal
 from netop.common.problem import Problem
 from netop.common.store import Store
 
+# The first program is worth waiting for, but not beyond what systemd allows a start.
+FIRST_PROGRAM_PATIENCE = 20.0
+
 TakeChanges = Callable[[], Changes]
 
 
@@ -112,7 +115,7 @@ class Guardian:
             kept = self.router.maps if self.router is not None else {}
             self.workshop.begin(source, kept, lambda: self.kernel.live_ports(names, self._links))
             if self.router is None:
-                return self._install(await self.workshop.finish())
+                return self._install(await self.workshop.finish(FIRST_PROGRAM_PATIENCE))
         return self._install(self.workshop.collect())
 
     def _install(self, made: Router | None) -> Router | None:

@@ -83,7 +83,7 @@ def status_line(router: Router | None, outcome: Outcome, problems: Sequence[Prob
             else "waiting for config.yaml or links.json, which name interfaces"
         )
     elif router is None:
-        first = "without a program, the stack routes alone"
+        first = "without a program yet, the stack routes alone"
     else:
         wanted = len(outcome.wishes.names)
         held = sum(1 for link in outcome.links.values() if _is_held(link.name, outcome))
@@ -94,7 +94,7 @@ def status_line(router: Router | None, outcome: Outcome, problems: Sequence[Prob
     if outcome.waiting:
         parts.append(f"waiting for {_shown(outcome.waiting)}")
     if outcome.busy:
-        parts.append("compiling a changed program")
+        parts.append("compiling a changed program" if router else "compiling the program")
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         parts.append(f"{problems[0]}{more}")

@@ -66,10 +66,10 @@ class Workshop:
         """True while a program is being made."""
         return self._task is not None and not self._task.done()
 
-    async def finish(self) -> Router | None:
-        """Wait for the program that is being made, and collect it."""
+    async def finish(self, patience: float) -> Router | None:
+        """Wait for the program that is being made, so many seconds, and collect it."""
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=patience)
         return self.collect()
 
     def collect(self) -> Router | None:
