@@ -97,7 +97,8 @@ def _backstops(ip: IPRoute) -> frozenset[Backstop]:
         # Strict checking lets the kernel filter (NETLINK_GET_STRICT_CHK).
         request["proto"] = PROTOCOL
         for route in _dump(ip, request, RTM_GETROUTE):
-            if _is_backstop(route):
+            # Without IPv6 in the kernel the question is answered for IPv4.
+            if route["family"] == family and _is_backstop(route):
                 found.add(Backstop(_table(route, "RTA_TABLE"), family))
     return frozenset(found)
 
