@@ -38,9 +38,10 @@ class Container(Node):
         super().__init__("container", progress, cache.scratch("failures"))
         self._root = root
         self._directory = Path(tempfile.mkdtemp(prefix="container-", dir=cache.scratch("run")))
+        self._leader = 0
         self._process = self._spawn(binds)
         try:
-            self._leader = self._await_boot()
+            self._await_boot()
         except BaseException:
             self.stop()
             raise
@@ -74,9 +75,8 @@ class Container(Node):
                 },
             )  # fmt: skip
 
-    def _await_boot(self) -> int:
-        """Wait for the container's systemd to say that it is up; the process id of that."""
-        leader = 0
+    def _await_boot(self) -> None:
+        """Wait for the container's systemd to say that it is up, and keep its process id."""
         self._notify.settimeout(1.0)
         end = time.monotonic() + BOOT_LIMIT
         while time.monotonic() < end:
@@ -87,11 +87,11 @@ class Container(Node):
             except TimeoutError:
                 continue
             if found := re.search(r"X_NSPAWN_LEADER_PID=(\d+)", message):
-                leader = int(found[1])
-            if leader and "READY=1" in message.splitlines():
+                self._leader = int(found[1])
+            if self._leader and "READY=1" in message.splitlines():
                 # systemd goes on to tell how it is; unread, its queue would fill and block it.
                 self._notify.close()
-                return leader
+                return
         raise LabError(
             f"the container did not boot within {BOOT_LIMIT:.0f} s; its console ends:\n"
             + tail(self.console.read_text(encoding="utf-8", errors="replace"))
@@ -116,7 +116,10 @@ class Container(Node):
 
     def stop(self) -> None:
         if self._process.poll() is None:
-            # Nothing in it outlives this process, so it need not shut down in good order.
+            # It need not shut down in good order. Its first process outlives systemd-nspawn,
+            # with all that it runs, unless it is ended by itself.
+            if self._leader:
+                os.kill(self._leader, signal.SIGKILL)
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
         self._notify.close()
