@@ -40,14 +40,13 @@ def build(progress: Progress) -> None:
 
 def serve(progress: Progress) -> None:
     """Serve until SIGINT or SIGTERM; standard output has the kubeconfigs' paths alone."""
-    wanted = {signal.SIGINT, signal.SIGTERM}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ApiServer.found(progress) as server:
         server.apply_crd()
         print(f"KUBECONFIG={server.kubeconfig()}")
         print(f"KUBECONFIG_QEMU={server.kubeconfig(SEEN_FROM_QEMU)}", flush=True)
         progress.say(f"serving on port {server.port}, logs in {server.directory}; Ctrl-C ends it")
-        signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
-        signal.sigwait(wanted)
+        signal.pause()
 
 
 if __name__ == "__main__":
