@@ -120,9 +120,9 @@ def _deletes(deletions: Mapping[str, str], actual: Actual) -> Iterator[Delete]:
     gone: set[str] = set()
     for name in sorted(deletions, key=_removal_order):
         link = actual.by_name[name]
-        if name not in gone:
+        if link.attributes.peer not in gone:
             yield Delete(link.vrf or link.stray or "", name, link.index, deletions[name])
-        gone |= {name, link.attributes.peer or name}
+        gone.add(name)
 
 
 def _removal_order(name: str) -> tuple[str, int]:
