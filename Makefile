@@ -9,6 +9,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 VENV := $(NETOP_CACHE)/venv-$(shell cat tests/requirements.txt | sha256sum | cut -c1-12)
 BIN := $(VENV)/bin
+# The lab needs nothing but the Python of the host.
+LAB := python3 -m tests.lab
 
 .PHONY: help
 help: ## What there is to make
@@ -39,6 +41,37 @@ types: $(VENV)/.ready
 .PHONY: unit
 unit: $(VENV)/.ready
 	@$(BIN)/pytest -q tests/unit
+
+.PHONY: shellcheck
+shellcheck: ## Check the scripts
+	@$(LAB) prepare
+	@git ls-files -z -- '*.sh' .ci/run tests/lab/fabric/tree/usr/local/sbin | xargs -0 shellcheck
+
+.PHONY: deb
+deb: ## Build dist/netop_<version>_all.deb in a Debian 13 of its own
+	@$(LAB) deb
+
+.PHONY: lintian
+lintian: ## Build the package and have lintian look at it
+	@$(LAB) lintian
+
+.PHONY: demo
+demo: ## A node in a fabric: from resources to traffic (SOURCE=kubernetes for a real API server)
+	@$(LAB) demo $(if $(filter kubernetes,$(SOURCE)),--kubernetes)
+
+.PHONY: login
+login: ## A shell on the demo's node
+	@$(LAB) login
+
+.PHONY: demo-down
+demo-down: ## Take the demo's node down
+	@$(LAB) down
+
+# In the order of their patience: what fails fast fails first.
+.PHONY: test
+test: check shellcheck lintian ## All tests: the above, real FRR and units, a real API server, a node in its fabric
+	@$(LAB) shell --container -- sh -c 'cd /src && python3 -m pytest -q -p no:cacheprovider tests/unit tests/packet'
+	@$(BIN)/pytest -q tests/container tests/apiserver tests/vm
 
 .PHONY: format
 format: $(VENV)/.ready ## Put the source into its usual form
