@@ -70,7 +70,7 @@ def load_access(path: Path) -> Access:
         identity=hashlib.sha256(text.encode()).hexdigest(),
         tls=tls,
         server_name=configuration.tls_server_name or "",
-        authorization=lambda: _authorization(configuration),
+        authorization=lambda: _authorization(configuration, path),
         _files=files,
         _stamps=stamps,
     )
@@ -118,8 +118,14 @@ def _tls(configuration: Any) -> ssl.SSLContext:
     return context
 
 
-def _authorization(configuration: Any) -> str:
-    value: str = configuration.get_api_key_with_prefix("authorization") or ""
+def _authorization(configuration: Any, path: Path) -> str:
+    from kubernetes.config import ConfigException
+
+    try:
+        value: str = configuration.get_api_key_with_prefix("authorization") or ""
+    except (ConfigException, AttributeError, KeyError, TypeError, OSError) as error:
+        reason = f"the credential in {path} cannot be renewed: {error}"
+        raise ClusterError(Fault.KUBECONFIG, reason) from error
     # A token file usually ends with a newline, which no header may hold.
     return value.strip()
 

@@ -280,6 +280,34 @@ def test_a_token_in_a_file_is_read_again_and_needs_no_new_list(tmp_path: Path) -
             assert api.counts()[0] == 1
 
 
+def test_a_plug_in_that_brings_the_token_is_asked_again_when_it_is_refused(
+    tmp_path: Path,
+) -> None:
+    api = FakeApi()
+    plug_in = tmp_path / "plug-in"
+    plug_in.write_text(
+        '#!/bin/sh\necho asked >> "$0.log"\n'
+        """echo '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",'\n"""
+        """echo '"status": {"token": "'$(cat "$0.token")'"}}'\n"""
+    )
+    plug_in.chmod(0o755)
+    (tmp_path / "plug-in.token").write_text("secret")
+    with serving(api, tmp_path) as kubeconfig:
+        user = (
+            f"exec: {{apiVersion: client.authentication.k8s.io/v1, command: {plug_in}, "
+            "interactiveMode: Never}"
+        )
+        kubeconfig.write_text(kubeconfig.read_text().replace('token: "secret"', user))
+        with closing(Watcher(kubeconfig, SWIFT)) as watcher:
+            wait_for(standing(api))
+            api.token = "renewed"
+            api.cut()
+            wait_for(lambda: watcher.fault() is Fault.DENIED)
+            (tmp_path / "plug-in.token").write_text("renewed")
+            wait_for(lambda: watcher.fault() is None)
+    assert len((tmp_path / "plug-in.log").read_text().splitlines()) >= 2
+
+
 def test_an_object_that_an_older_schema_let_in_is_held_as_unreadable(tmp_path: Path) -> None:
     api = FakeApi()
     api.put(body("bad", seq="10"))
