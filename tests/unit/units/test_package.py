@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the package says in two places is the same in both."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from netop import __version__
+from netop.bpf_guardian.filters import PRIORITY
+from netop.netlink_reconciler.link import GROUP
+
+SOURCE = Path(__file__).parents[3]
+DEBIAN = SOURCE / "packaging" / "debian"
+
+
+def test_the_changelog_and_the_code_are_of_one_version() -> None:
+    first = (DEBIAN / "changelog").read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith(f"netop ({__version__}) ")
+
+
+def test_purge_names_what_the_daemons_really_mark() -> None:
+    told = (DEBIAN / "netop.postrm").read_text(encoding="utf-8")
+    assert f"ip link delete group {GROUP}" in told
+    assert f"pref {PRIORITY}" in told
+
+
+def test_polkit_names_the_service_that_reloads() -> None:
+    rule = (DEBIAN / "netop.rules").read_text(encoding="utf-8")
+    assert '"netop-frr-templater.service"' in rule
+    assert (SOURCE / "units" / "netop-frr-templater.service").is_file()
+
+
+def test_each_library_is_a_dependency_of_the_package() -> None:
+    """dh_python3 takes them from pyproject.toml; the rest stands in debian/control."""
+    project = (SOURCE / "pyproject.toml").read_text(encoding="utf-8")
+    control = (DEBIAN / "control").read_text(encoding="utf-8")
+    modules = set()
+    for path in (SOURCE / "services").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        modules |= set(re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE))
+    for module, told in {
+        "jinja2": '"jinja2"', "kubernetes": '"kubernetes"', "pyroute2": '"pyroute2',
+        "rich": '"rich"', "sdbus": '"sdbus"', "systemd": '"systemd-python"',
+        "watchdog": '"watchdog', "yaml": '"pyyaml"',
+    }.items():  # fmt: skip
+        assert module in modules, f"{module} is not used any more"
+        assert told in project
+    assert "bcc" in modules
+    assert " python3-bpfcc," in control
