@@ -23,7 +23,7 @@ def test_every_link_and_attribute_missing_or_wrong_is_mended(node: ServedNode) -
     machine.unpack(archive_of(SOURCE), "/run/links")
     done = machine.run(
         "cd /run/links && PYTHONPATH=services:. python3 -m pytest -q -p no:cacheprovider"
-        " tests/vm/inside/links.py",
+        " --confcutdir=tests/vm/inside tests/vm/inside/links.py",
         check=False,
         timeout=PATIENCE,
     )

@@ -428,12 +428,10 @@ def test_a_crash_after_any_message_is_mended(node: Node) -> None:
     node.desire({"red": 5001})
     wanted = node.store.read(Desired)
     assert wanted is not None
-    cut = 0
-    while True:
+    for cut in (1, 2, 3, 5, 8, 13):
         actual = node.kernel.observe(wanted.node, tables=True)
         steps = make_plan(wanted, None, actual).steps
-        if cut > len(steps):
-            break
+        assert len(steps) > 13
         assert node.kernel.apply(steps[:cut]) == ()
         node.reconciler = node.reconciling(NoEvents())
         node.reconcile()
@@ -443,8 +441,6 @@ def test_a_crash_after_any_message_is_mended(node: Node) -> None:
         assert set(links()) == {"dum.underlay"}
         assert backstops() == []
         node.desire({"red": 5001})
-        cut += 1
-    assert cut > 10
 
 
 def test_one_refused_message_fails_one_vrf(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
