@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +27,23 @@ def read_manifests(directory: Path) -> Snapshot:
     places in the file, counts; the other is refused. Raises OSError where the directory
     itself cannot be listed; a file that cannot be read is one complaint.
     """
+    return read_files(manifests_in(directory))
+
+
+def manifests_in(directory: Path) -> list[Path]:
+    """Return the files directly in `directory` that are read, in their order; raises OSError."""
+    return [
+        path
+        for path in sorted(directory.iterdir())
+        if path.suffix in _SUFFIXES and not path.name.startswith(".")
+    ]
+
+
+def read_files(paths: Iterable[Path]) -> Snapshot:
+    """Return what these files say, as `read_manifests` does."""
     reading = _Reading()
-    for path in sorted(directory.iterdir()):
-        if path.suffix in _SUFFIXES and not path.name.startswith("."):
-            reading.file(path)
+    for path in paths:
+        reading.file(path)
     return reading.snapshot()
 
 

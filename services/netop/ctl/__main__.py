@@ -8,9 +8,9 @@ import os
 import sys
 
 from netop import __version__
-from netop.ctl import counters, status
+from netop.ctl import counters, status, validate
 
-COMMANDS = (status, counters)
+COMMANDS = (status, counters, validate)
 
 
 def parser() -> argparse.ArgumentParser:
