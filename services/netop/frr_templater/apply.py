@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from netop.frr_templater.differences import Difference, Verdict, judge
+from netop.frr_templater.differences import Difference, Verdict, judge, mentioned
 from netop.frr_templater.frr import FrrError, NotAliveError
 from netop.frr_templater.goal import Goal
 from netop.frr_templater.plan import missing
@@ -87,18 +87,37 @@ def _told(difference: Difference) -> str:
 class Outcome:
     """What became of an attempt. `finding` is None where FRR could not be asked any more.
 
-    `alive` False: FRR ended, or answers no more.
+    `said` are FRR's own words, `errors` all that went wrong, these included. `alive`
+    False: FRR ended, or answers no more.
     """
 
     finding: Finding | None
     passes: int
     errors: tuple[str, ...]
+    said: tuple[str, ...] = ()
     alive: bool = True
 
     @property
     def reached(self) -> bool:
         """Whether FRR was seen to serve the goal."""
         return self.finding is not None and self.finding.reached
+
+    def to_blame(self, names: Iterable[str]) -> frozenset[str]:
+        """Return which of these VRFs FRR refuses; empty where that cannot be told.
+
+        vtysh stops at the first line that a daemon refuses, so what lacks is mostly what
+        stood behind it. FRR's own words name the line; without words it is the first that
+        lacks. One that is blamed too late only costs another attempt.
+        """
+        known = frozenset(names)
+        for text in (*self.said, *(str(item) for item in self._ours())):
+            if found := mentioned(text, known):
+                return found
+        return self.finding.vrfs(known) if self.finding is not None else frozenset()
+
+    def _ours(self) -> tuple[Difference, ...]:
+        ours = self.finding.verdict.ours if self.finding is not None else ()
+        return tuple(sorted(ours, key=lambda item: not item.add))
 
 
 async def look(frr: Asking, goal: Goal) -> Finding:
@@ -127,27 +146,31 @@ class Applier:
         The file must be in place already. The outcome's errors tell of every pass that
         did not get there, also when a later one did.
         """
-        errors: list[str] = []
+        told: list[str] = []
+        said: list[str] = []
+        finding: Finding | None = None
         for number in range(1, PASSES + 1):
             began = self.wall()
-            finding: Finding | None = None
+            alive = True
             try:
+                finding = None
                 result = await self.unit.reload()
                 if result != "done":
-                    errors.append(f"the reload of frr.service ended with `{result}`")
+                    told.append(f"the reload of frr.service ended with `{result}`")
                 finding = await look(self.frr, goal)
-            except NotAliveError as error:
-                errors.append(str(error))
-                return Outcome(None, number, self._all(errors, began), alive=False)
             except (SystemdError, FrrError) as error:
-                errors.append(str(error))
+                told.append(str(error))
+                alive = not isinstance(error, NotAliveError)
             if finding is not None and finding.reached:
-                return Outcome(finding, number, tuple(errors))
-            errors += finding.sentences() if finding is not None else ()
-            errors = list(self._all(errors, began))
+                return Outcome(finding, number, _each([*said, *told]), _each(said))
+            said += complaints(self.words(began))
+            told += finding.sentences() if finding is not None else ()
+            if not alive or number == PASSES:
+                break
             await self.sleep(1.0)
-        return Outcome(finding, PASSES, tuple(errors))
+        return Outcome(finding, number, _each([*said, *told]), _each(said), alive)
 
-    def _all(self, errors: list[str], since: float) -> tuple[str, ...]:
-        """Return the errors together with what FRR said, each once."""
-        return tuple(dict.fromkeys([*errors, *complaints(self.words(since))]))
+
+def _each(sentences: Iterable[str]) -> tuple[str, ...]:
+    """Return each sentence once."""
+    return tuple(dict.fromkeys(sentences))

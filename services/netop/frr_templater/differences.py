@@ -90,9 +90,13 @@ def concerned(difference: Difference, names: Iterable[str]) -> frozenset[str]:
     """
     if (difference.path or (difference.text,))[0].removeprefix("no ").startswith("interface "):
         return frozenset()
+    return mentioned(" ".join((*difference.path, difference.text)), names)
+
+
+def mentioned(text: str, names: Iterable[str]) -> frozenset[str]:
+    """Return which VRFs of ours a text names, by any of the names that netop gives."""
     known = frozenset(names)
-    words = [word for line in (*difference.path, difference.text) for word in line.split()]
-    return frozenset(name for word in words for name in _owners(word) if name in known)
+    return frozenset(name for word in text.split() for name in _owners(word) if name in known)
 
 
 _OURS = (

@@ -220,15 +220,15 @@ class Keeper:
     def _refusals(
         self, new: Good, good: Good, outcome: Outcome, reason: str
     ) -> tuple[Refusal, ...]:
-        """Return what is to blame: the changed VRFs that FRR complains of, or the whole."""
+        """Return what is to blame: changed VRFs that FRR complains of, or the whole."""
         changed, _ = changed_names(good.vrfs, new.vrfs)
-        named = outcome.finding.vrfs(changed) if outcome.finding is not None else frozenset()
-        if not named:
+        blamed = outcome.to_blame(changed)
+        if not blamed:
             return (Refusal(digest(new.text), reason),)
         return tuple(
             Refusal(digest(vrf, new.template), reason, vrf.name)
             for vrf in new.vrfs
-            if vrf.name in named
+            if vrf.name in blamed
         )
 
     def _later(self, outcome: Outcome) -> Kept:

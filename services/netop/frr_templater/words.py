@@ -15,11 +15,19 @@ Words = Callable[[float], Iterable[str]]
 MOST = 8
 LONGEST = 200
 
-# Complaints of vtysh begin with "%" or name the line of the file it applied; those of
-# frr-reload.py tell what failed.
-_COMPLAINT = re.compile(r"(% ?.+|line \d+: .+|.*[Ff]ailed? to .+|.*\bERROR\b.+|.*cannot .+)")
-# It says this of maps that the same file makes a few lines later.
-_EARLY = re.compile(r"The route-map '\S+' does not exist\.")
+# What frr-reload.py and the vtysh that it calls say when all goes well, and what says
+# nothing about the reason when it does not.
+_CHATTER = re.compile(
+    r"\[\d+\|\w+\] (sending configuration|done)"
+    r"|Waiting for children to finish applying config\.\.\."
+    r"|MGMTD: No changes found to be committed!"
+    r"|% Configuration failed\."
+    r"|\[\d+\|\w+\] Configuration file\[.*"
+    r"|line \d+: Warning\[\d+\]\.\.\.: early exit from config file"
+    r"|Traceback \(most recent call last\):"
+    # Of maps that the same file makes a few lines later.
+    r"|The route-map '\S+' does not exist\."
+)
 
 
 def complaints(messages: Iterable[str]) -> tuple[str, ...]:
@@ -27,7 +35,8 @@ def complaints(messages: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for message in messages:
         text = " ".join(message.split())
-        if _COMPLAINT.fullmatch(text) and not _EARLY.fullmatch(text):
+        # What is indented belongs to a traceback; its last line is not.
+        if text and not message.startswith(" ") and not _CHATTER.fullmatch(text):
             found.setdefault(text[:LONGEST])
         if len(found) == MOST:
             break
@@ -44,7 +53,9 @@ def journal_words(unit: str) -> Words:
 
     def read(since: float) -> list[str]:
         with journal.Reader() as reader:
+            # FRR's daemons write to the same journal; only the reload's own words count.
             reader.add_match(_SYSTEMD_UNIT=unit)
+            reader.add_match(SYSLOG_IDENTIFIER="frr-reload.py")
             reader.seek_realtime(since)
             return [str(entry.get("MESSAGE", "")) for entry in reader]
 

@@ -115,7 +115,7 @@ async def test_what_frr_does_not_take_is_rolled_back_and_left_alone(node: Node) 
     assert node.text == good
     assert lines_of(node.text) == node.frr.running
     assert node.served == {"blue": 5002}
-    assert status.startswith("1 VRF served, generation 2; VRF red: FRR cannot serve it: VNI 5001")
+    assert status.startswith("1 VRF served, generation 2; VRF red: FRR cannot serve it: % VNI 5001")
     assert "it is left out" in status
     assert "already configured as L3-VNI" in node.told.text
     reload = node.published["reload"]
@@ -133,6 +133,27 @@ async def test_what_frr_does_not_take_is_rolled_back_and_left_alone(node: Node) 
     node.frr.refused = ""
     node.want(4, BLUE, green, vrf("red", 5001, 30))
     assert await node.settle() == "3 VRFs served, generation 4"
+
+
+async def test_a_refused_vrf_takes_no_innocent_one_with_it(node: Node) -> None:
+    """vtysh stops at the line that FRR refuses, so what stands behind it is missing too."""
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.refused = "^vni 7|green|red|^vni 5001"
+    node.frr.said = [
+        "BGP instance is already running; AS is 65000",
+        "line 7: Failure to communicate[13] to bgpd, line: router bgp 64512 vrf vr.green",
+    ]
+
+    def relent() -> None:
+        if "vr.green" not in node.text:
+            node.frr.refused = ""
+
+    node.frr.before_reload = relent
+    node.want(2, BLUE, vrf("green", 7), RED)
+    status = await node.settle()
+    assert node.served == {"blue": 5002, "red": 5001}
+    assert "VRF green: FRR cannot serve it: BGP instance is already running" in status
 
 
 async def test_a_refused_change_of_a_served_vrf_keeps_its_last_good_one(node: Node) -> None:

@@ -8,21 +8,28 @@ from netop.frr_templater.words import MOST, complaints
 SAID = [
     "[183|bgpd] sending configuration",
     "The route-map 'rm_blue_import' does not exist.",
-    "line 12: % Unknown command[4]: ip rouXe 198.51.100.0/24 Null0",
-    "[183|bgpd] done",
+    "% Configuration failed.",
+    "Invalid prefix range for 10.0.0.0/8: Make sure that mask length <= ge <= le",
+    "BGP instance is already running; AS is 65000",
+    "line 7: Failure to communicate[13] to bgpd, line: router bgp 64512 vrf vr.green",
+    "line 8: Warning[4]...: early exit from config file",
+    "[3168|bgpd] Configuration file[/etc/frr/frr.conf] processing failure: 13",
+    "[183|zebra] done",
     "Waiting for children to finish applying config...",
     "MGMTD: No changes found to be committed!",
-    "% VNI is already configured as L3-VNI",
-    "line 12: % Unknown command[4]: ip rouXe 198.51.100.0/24 Null0",
-    "Failed to execute no router bgp 64512",
+    "Invalid prefix range for 10.0.0.0/8: Make sure that mask length <= ge <= le",
+    "Traceback (most recent call last):",
+    '  File "/usr/lib/frr/frr-reload.py", line 1373, in ignore_delete_re_add_lines',
+    "UnboundLocalError: cannot access local variable 'rm_match'",
 ]
 
 
 def test_complaints_are_told_once() -> None:
     assert complaints(SAID) == (
-        "line 12: % Unknown command[4]: ip rouXe 198.51.100.0/24 Null0",
-        "% VNI is already configured as L3-VNI",
-        "Failed to execute no router bgp 64512",
+        "Invalid prefix range for 10.0.0.0/8: Make sure that mask length <= ge <= le",
+        "BGP instance is already running; AS is 65000",
+        "line 7: Failure to communicate[13] to bgpd, line: router bgp 64512 vrf vr.green",
+        "UnboundLocalError: cannot access local variable 'rm_match'",
     )
 
 
