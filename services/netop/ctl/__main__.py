@@ -6,26 +6,30 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 
 from netop import __version__
-from netop.ctl import counters, status, validate
 
-COMMANDS = (status, counters, validate)
+# Each is a module beside this one.
+COMMANDS = ("status", "counters", "plan", "render", "validate")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; each command sets `run`."""
+def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser of the command line for these commands; each sets `run`."""
     top = argparse.ArgumentParser(prog="netopctl", description=__doc__)
     top.add_argument("--version", action="version", version=f"netop {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(commands)
+    for name in names:
+        import_module(f"netop.ctl.{name}").add_parser(commands)
     return top
 
 
 def main() -> int:
     """Run one command and return its exit status."""
-    arguments = parser().parse_args()
+    # `status` shall not wait for the libraries of the others.
+    chosen = [name for name in sys.argv[1:2] if name in COMMANDS]
+    arguments = parser(chosen or COMMANDS).parse_args()
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()

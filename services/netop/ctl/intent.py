@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wanted: as published, or as files would have it. Nothing is changed by asking."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from netop.common.documents import Desired, Source
+from netop.common.problem import Problem
+from netop.common.settings import SettingsError, read_settings, settings_path
+from netop.common.store import DocumentError, Store
+from netop.crd_watcher.manifests import manifests_in, read_files
+from netop.crd_watcher.merge import merge
+
+
+class IntentError(Exception):
+    """It cannot be told what is wanted; the message says why, and the way out."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that choose what is wanted."""
+    parser.add_argument(
+        "file",
+        nargs="*",
+        type=Path,
+        help="take the resources of these files or directories, and no others, instead of those "
+        "that the node has now",
+    )
+    parser.add_argument("--config", type=Path, help="config.yaml for them, instead of the node's")
+
+
+def current(store: Store) -> Desired:
+    """Return what netop-crd-watcher has published; raises IntentError."""
+    try:
+        desired = store.read(Desired)
+    except DocumentError as error:
+        raise IntentError(str(error)) from error
+    if desired is None:
+        raise IntentError(
+            f"{store.path(Desired)} does not exist yet; see systemctl status netop-crd-watcher, "
+            "or name files of resources"
+        )
+    return desired
+
+
+def wanted(files: Sequence[Path], config: Path | None, store: Store) -> Desired:
+    """Return what the files want, or where there are none, `current`; raises IntentError."""
+    if not files:
+        return current(store)
+    try:
+        paths = [path for file in files for path in _expanded(file)]
+        settings = read_settings(config or settings_path())
+    except (OSError, SettingsError) as error:
+        raise IntentError(str(error)) from error
+    snapshot = read_files(paths)
+    merged = merge(snapshot.resources, settings)
+    unreadable = tuple(each.problem for each in snapshot.unreadable)
+    rejected: tuple[Problem, ...] = (*unreadable, *snapshot.problems, *merged.rejected)
+    try:
+        generation = current(store).generation + 1
+    except IntentError:
+        generation = 1
+    return Desired(generation, Source.MANIFESTS, "", settings.node, merged.vrfs, rejected)
+
+
+def _expanded(file: Path) -> list[Path]:
+    if file.is_dir():
+        return manifests_in(file)
+    file.stat()  # one that is named must exist
+    return [file]
