@@ -138,3 +138,26 @@ def test_the_package_is_of_one_version(deb: Path) -> None:
     from netop import __version__
 
     assert deb.name == f"netop_{__version__}_all.deb"
+
+
+def test_netopctl_answers_on_the_node(netop: NetopNode) -> None:
+    examples = "/usr/share/netop/kubernetes/examples"
+    netop.node.run(f"netopctl validate {examples}")
+    wrong = netop.node.run(
+        "echo 'kind: [' > /tmp/a.yaml; netopctl validate /tmp/a.yaml", check=False
+    )
+    assert wrong.code == 1
+    assert wrong.stdout.startswith("/tmp/a.yaml:")
+    assert "netop-crd-watcher" in netop.node.run("netopctl plan", check=False).stderr
+    netop.provision("vnimap: {red: 5001, blue: 5002}\nskipVRFConfig: [mgmt_vrf]\n")
+    planned = netop.node.run(f"netopctl plan {examples}", check=False)
+    assert planned.code == 2, planned.stdout + planned.stderr
+    assert "blue" in planned.stdout
+
+
+def test_the_shell_completes_netopctl(netop: NetopNode) -> None:
+    script = "/usr/share/bash-completion/completions/netopctl"
+    netop.node.run(["bash", "-n", script])
+    listed = netop.node.output(f"sed -n 's/.*commands=\"\\(.*\\)\"/\\1/p' {script}").split()
+    told = netop.node.output("netopctl --help")
+    assert all(f"    {command} " in told for command in listed)
