@@ -18,6 +18,8 @@ from tests.lab.vm import VirtualMachine
 NETOP = Path(__file__).parent / "fabric/netop"
 TENANTS = (RED, BLUE, MGMT)
 UNITS = "'netop-*.service'"
+#: Seconds for what takes some ten on an idle machine: emulation on a busy one is slow.
+PATIENCE = 240.0
 
 
 def run(lab: Lab, source: Path, *, kubernetes: bool) -> None:
@@ -95,12 +97,12 @@ class Demo:
                     f"ip {family} route show {tenant_prefix} | grep . && "
                     f"ip -n gw {family} route show vrf {tenant.name} {cluster_prefix} | grep .",
                     why=f"the routes {tenant_prefix} and {cluster_prefix} of {tenant.name}",
-                    timeout=90,
+                    timeout=PATIENCE,
                 )  # fmt: skip
         for tenant in (RED, BLUE):
             self.machine.wait_until(
                 f"ip -br link show dev vr.{tenant.name} up | grep .",
-                why=f"the links of {tenant.name}", timeout=30,
+                why=f"the links of {tenant.name}", timeout=PATIENCE,
             )  # fmt: skip
 
     def show(self) -> None:

@@ -16,6 +16,20 @@ from tests.lab.saved import SavedMachine, boot_afresh, start_saved
 from tests.lab.vm import Source, VirtualMachine
 from tests.lab.workshop import Workshop
 
+#: Reads what an installation and the daemons will read: memory is saved with the machine, and an
+#: emulated disk is slow.
+WARMING = (
+    "apt-get check -q && vtysh -c 'show version' && "
+    "python3 -c 'import bcc, jinja2, pyroute2, sdbus, watchdog.observers, yaml' && "
+    "cat /usr/lib/x86_64-linux-gnu/lib{LLVM,clang-cpp,bcc,bpf}*.so.* >/dev/null"
+)
+
+
+def prepare(machine: VirtualMachine) -> None:
+    """What is done with a machine before it is saved."""
+    join(machine)
+    machine.run(["bash", "-c", WARMING])
+
 
 class Lab:
     """Prepares the host when it is made; keeps what it obtained from the cache until it goes."""
@@ -43,7 +57,7 @@ class Lab:
     def saved_machine(self) -> SavedMachine:
         key = self.node_root.path / "id_ed25519"
         source = Source(self.image, key, Hardware.here(), (self.node_root.lock, self.image.lock))
-        return SavedMachine(self.cache, source, self.progress, join, FABRIC_INPUTS)
+        return SavedMachine(self.cache, source, self.progress, prepare, (*FABRIC_INPUTS, WARMING))
 
     def prepare_node_root(self) -> None:
         """Obtain what workshop and machine share, before both are made at the same time."""
