@@ -10,6 +10,7 @@ from functools import cached_property
 from ipaddress import IPv4Address
 
 from netop.netlink_reconciler.backstop import Backstop
+from netop.netlink_reconciler.identity import Identity
 from netop.netlink_reconciler.link import Kind, Link
 
 
@@ -18,14 +19,15 @@ class Actual:
     """One look at the kernel.
 
     `addresses` are the IPv4 addresses of the underlay link and of the cluster bridge,
-    the primary ones first. `backstops` are the routes that netop made. `busy_tables` are
-    routing tables that routes or rules of others use; it may be empty where no table had
-    to be chosen.
+    the primary ones first. `backstops` are the routes that netop made, `identities` the
+    host addresses of its VRFs. `busy_tables` are routing tables that routes or rules of
+    others use; it may be empty where no table had to be chosen.
     """
 
     links: tuple[Link, ...]
     addresses: tuple[tuple[str, IPv4Address], ...] = ()
     backstops: frozenset[Backstop] = frozenset()
+    identities: frozenset[Identity] = frozenset()
     busy_tables: frozenset[int] = frozenset()
 
     @cached_property

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, AF_INET6
 from typing import Any
 
 from netop.common.netlink import (
@@ -20,11 +21,15 @@ from netop.common.netlink import (
     IFF_UP,
     NLM_F_DUMP,
     NLM_F_REQUEST,
+    RTM_GETADDR,
     RTM_GETLINK,
+    RTM_NEWADDR,
     RTM_NEWLINK,
     IPRoute,
+    ifaddrmsg,
     ifinfmsg,
 )
+from netop.netlink_reconciler.identity import PROTOCOL, Identity
 from netop.netlink_reconciler.link import Attributes, Kind, Link
 from netop.netlink_reconciler.message import ADDR_GEN_NONE
 
@@ -33,6 +38,7 @@ _SKIP_STATS = 1 << 3
 
 _HEADER = struct.Struct("=IHHII")
 _IFINFOMSG = struct.Struct("=BxHiII")
+_IFADDRMSG = struct.Struct("=BBBBI")
 _ATTRIBUTE = struct.Struct("=HH")
 _TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 
@@ -43,7 +49,9 @@ _VRF_TABLE = 1
 _VXLAN_ID, _VXLAN_LINK, _VXLAN_LOCAL, _VXLAN_LEARNING = 1, 3, 4, 7
 _VXLAN_PORT, _VXLAN_GROUP6, _VXLAN_LOCAL6 = 15, 16, 17
 _BRPORT_MODE, _BRPORT_LEARNING = 4, 8
-_AF_INET6, _INET6_ADDR_GEN_MODE = 10, 8
+_INET6_ADDR_GEN_MODE = 8
+# include/uapi/linux/if_addr.h
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_PROTO = 1, 2, 11
 
 _Attributes = dict[int, bytes]
 
@@ -63,17 +71,50 @@ def dump_links(ip: IPRoute) -> tuple[Link, ...]:
     """Return all links of the namespace; raises what `nlm_request` does."""
     request = ifinfmsg()
     request["attrs"] = [("IFLA_EXT_MASK", _SKIP_STATS)]
+    return parse_links(_dump(ip, request, RTM_GETLINK, RTM_NEWLINK))
+
+
+def dump_identities(ip: IPRoute, vrfs: Mapping[int, str]) -> frozenset[Identity]:
+    """Return the host addresses of these VRFs, which are named by ifindex.
+
+    Raises what `nlm_request` does.
+    """
+    found: set[Identity] = set()
+    for family in (AF_INET, AF_INET6):
+        request = ifaddrmsg()
+        request["family"] = family
+        for message in _dump(ip, request, RTM_GETADDR, RTM_NEWADDR):
+            identity = parse_identity(message, vrfs)
+            if identity is not None:
+                found.add(identity)
+    return frozenset(found)
+
+
+def parse_identity(message: bytes, vrfs: Mapping[int, str]) -> Identity | None:
+    """Return the address that an RTM_NEWADDR message tells of, where it is a VRF's host's."""
+    family, length, _flags, _scope, index = _IFADDRMSG.unpack_from(message, _HEADER.size)
+    if index not in vrfs or length != (32 if family == AF_INET else 128):
+        return None
+    attributes = _walk(message, _HEADER.size + _IFADDRMSG.size)
+    value = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS, b"")
+    address = IPv4Address(value) if family == AF_INET else IPv6Address(value)
+    return Identity(vrfs[index], address, attributes.get(_IFA_PROTO) == bytes([PROTOCOL]))
+
+
+def _dump(ip: IPRoute, request: Any, asked: int, answered: int) -> Iterator[bytes]:
+    """Yield the messages of a dump as they are."""
 
     def parse(data: bytes, offset: int, length: int) -> Any:
         kind, flags, sequence = _HEADER.unpack_from(data, offset)[1:4]
-        if kind != RTM_NEWLINK:
+        if kind != answered:
             # The end of the dump, or an error: pyroute2 knows what to do.
             return ip.marshal.parse_one_message(kind, flags, sequence, data, offset, length)
         header = {"type": kind, "flags": flags, "sequence_number": sequence, "error": None}
         return {"header": header, "reply": bytes(data[offset : offset + length])}
 
-    answers = ip.nlm_request(request, RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, parser=parse)
-    return parse_links(answer["reply"] for answer in answers if "reply" in answer)
+    for answer in ip.nlm_request(request, asked, NLM_F_REQUEST | NLM_F_DUMP, parser=parse):
+        if "reply" in answer:
+            yield answer["reply"]
 
 
 def parse_links(messages: Iterable[bytes]) -> tuple[Link, ...]:
@@ -153,7 +194,7 @@ def _tunnel(data: _Attributes, names: dict[int, str]) -> dict[str, Any]:
 
 def _link_local(attributes: _Attributes) -> bool | None:
     mode = _number(
-        _walk(_walk(attributes.get(_AF_SPEC, b"")).get(_AF_INET6, b"")), _INET6_ADDR_GEN_MODE
+        _walk(_walk(attributes.get(_AF_SPEC, b"")).get(AF_INET6, b"")), _INET6_ADDR_GEN_MODE
     )
     # Without IPv6 on the link there is nothing to compare, and nothing to change.
     return None if mode is None else mode != ADDR_GEN_NONE

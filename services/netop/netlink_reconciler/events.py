@@ -19,6 +19,7 @@ from netop.netlink_reconciler.link import Kind, vrf_of
 # include/uapi/linux/rtnetlink.h.
 _RTMGRP_LINK = 0x1
 _RTMGRP_IPV4_IFADDR = 0x10
+_RTMGRP_IPV6_IFADDR = 0x100
 _LINK_MESSAGES = frozenset({16, 17})  # RTM_NEWLINK, RTM_DELLINK
 _ADDRESS_MESSAGES = frozenset({20, 21})  # RTM_NEWADDR, RTM_DELADDR
 _IFLA_IFNAME = 3
@@ -94,7 +95,7 @@ class Events:
         self._socket.setblocking(False)
         with contextlib.suppress(PermissionError):
             self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, _BUFFER)
-        self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR))
+        self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
 
     def close(self) -> None:
         """Close the socket."""

@@ -14,7 +14,7 @@ from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.message import message
 from netop.netlink_reconciler.observe import KernelError, observe
-from netop.netlink_reconciler.step import Change, Delete, Failure, Route, Step
+from netop.netlink_reconciler.step import Address, Change, Delete, Failure, Route, Step
 
 # A reply that tells an error repeats its request; so many fit into the receive buffer even
 # where it cannot be enlarged.
@@ -79,14 +79,14 @@ class RtnetlinkKernel:
 
 
 def _removes(step: Step) -> bool:
-    return isinstance(step, Delete) or (isinstance(step, Route) and not step.present)
+    return isinstance(step, Delete) or (isinstance(step, Route | Address) and not step.present)
 
 
 def _chunks(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
     """Yield the steps in batches; one never ends between a link's making and its marks."""
     start = 0
     for index, step in enumerate(steps):
-        completes = isinstance(step, Change | Route) and not step.told
+        completes = isinstance(step, Change | Route | Address) and not step.told
         if index - start >= _CHUNK and not completes:
             yield steps[start:index]
             start = index

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from socket import AF_INET, AF_INET6
 from typing import Any
 
 from netop.common.netlink import (
@@ -13,20 +14,26 @@ from netop.common.netlink import (
     NLM_F_EXCL,
     NLM_F_REPLACE,
     NLM_F_REQUEST,
+    RTM_DELADDR,
     RTM_DELLINK,
     RTM_DELROUTE,
+    RTM_NEWADDR,
     RTM_NEWLINK,
     RTM_NEWROUTE,
     ifinfmsg,
+    markedaddrmsg,
     rtmsg,
 )
 from netop.netlink_reconciler.backstop import METRIC, PROTOCOL
+from netop.netlink_reconciler.identity import PROTOCOL as ADDRESS_PROTOCOL
 from netop.netlink_reconciler.link import Attributes, Kind
-from netop.netlink_reconciler.step import Change, Create, Delete, Route, Step, Switch
+from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route, Step, Switch
 
 # include/uapi/linux/if_link.h: enum in6_addr_gen_mode.
 ADDR_GEN_EUI64 = 0
 ADDR_GEN_NONE = 1
+# include/uapi/linux/if_addr.h.
+IFA_F_NODAD = 0x02
 # include/uapi/linux/rtnetlink.h.
 RTN_UNREACHABLE = 7
 
@@ -55,6 +62,8 @@ def message(step: Step) -> Any:
         return _message(RTM_DELLINK, step.index, [])
     if isinstance(step, Route):
         return _route(step)
+    if isinstance(step, Address):
+        return _address(step)
     if isinstance(step, Switch):
         return _flags(step.index, IFF_UP, on=step.up)
     if step.difference.attribute == "arp":
@@ -80,6 +89,23 @@ def _route(step: Route) -> Any:
     built["type"] = RTN_UNREACHABLE
     built["proto"] = PROTOCOL
     built["attrs"] = [("RTA_TABLE", step.backstop.table), ("RTA_PRIORITY", METRIC)]
+    return built
+
+
+def _address(step: Address) -> Any:
+    built = markedaddrmsg()
+    address = step.identity.address
+    # Replace, because the same address may be there without the mark.
+    flags = NLM_F_CREATE | NLM_F_REPLACE if step.present else 0
+    kind = RTM_NEWADDR if step.present else RTM_DELADDR
+    built["header"] = {"type": kind, "flags": NLM_F_REQUEST | NLM_F_ACK | flags}
+    built["family"] = AF_INET if address.version == 4 else AF_INET6
+    built["index"] = step.index
+    built["prefixlen"] = address.max_prefixlen
+    built["attrs"] = [("IFA_LOCAL", str(address)), ("IFA_ADDRESS", str(address))]
+    if step.present:
+        # A VRF asks nobody whether an address is taken (NODAD).
+        built["attrs"] += [("IFA_FLAGS", IFA_F_NODAD), ("IFA_PROTO", ADDRESS_PROTOCOL)]
     return built
 
 

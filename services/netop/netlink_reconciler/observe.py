@@ -26,8 +26,9 @@ from netop.common.netlink import (
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.backstop import METRIC, PROTOCOL, Backstop
-from netop.netlink_reconciler.dump import dump_links
-from netop.netlink_reconciler.link import Link
+from netop.netlink_reconciler.dump import dump_identities, dump_links
+from netop.netlink_reconciler.identity import Identity
+from netop.netlink_reconciler.link import Kind, Link
 from netop.netlink_reconciler.message import RTN_UNREACHABLE
 
 T = TypeVar("T")
@@ -56,7 +57,11 @@ def observe(ip: IPRoute, node: NodeSettings, *, tables: bool) -> Actual:
             addresses += ((name, address) for address in _addresses(ip, link.index))
     busy = _busy_tables(ip, found, node) if tables else frozenset()
     return dataclasses.replace(
-        found, addresses=tuple(addresses), backstops=_backstops(ip), busy_tables=busy
+        found,
+        addresses=tuple(addresses),
+        backstops=_backstops(ip),
+        identities=_identities(ip, found),
+        busy_tables=busy,
     )
 
 
@@ -87,6 +92,13 @@ def _addresses(ip: IPRoute, index: int) -> list[IPv4Address]:
     replies = [reply for reply in _dump(ip, request, RTM_GETADDR) if reply["index"] == index]
     replies.sort(key=lambda reply: bool(reply["flags"] & _SECONDARY))
     return [IPv4Address(reply.get_attr("IFA_LOCAL")) for reply in replies]
+
+
+def _identities(ip: IPRoute, found: Actual) -> frozenset[Identity]:
+    vrfs = {link.index: link.name for link in found.own() if link.attributes.kind == Kind.VRF}
+    if not vrfs:
+        return frozenset()
+    return frozenset(_answered(lambda: tuple(dump_identities(ip, vrfs)), RTM_GETADDR))
 
 
 def _backstops(ip: IPRoute) -> frozenset[Backstop]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 
 from netop.common.documents import Desired, Served
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.backstop import backstops_of
 from netop.netlink_reconciler.claim import Claims, claims, doomed
 from netop.netlink_reconciler.goal import Goal, goals
+from netop.netlink_reconciler.identity import identities_of
 from netop.netlink_reconciler.link import Difference, Kind, Link, names_of
-from netop.netlink_reconciler.step import Change, Create, Delete, Route, Step, Switch
+from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route, Step, Switch
 from netop.netlink_reconciler.wanted import WantedLink, at_creation
 
 # netop chooses the ifindexes of its links, so that one batch can make a bridge and put a
@@ -62,6 +64,7 @@ def make_plan(
         made: tuple[Step, ...] = (
             *_structure(vrf, wanted, left, numbers),
             *_missing_routes(vrf, wanted, left),
+            *_addresses(vrf, wanted, left, numbers),
         )
         structure += made
         if aims[vrf] == Goal.PREPARED:
@@ -135,6 +138,25 @@ def _missing_routes(vrf: str, wanted: tuple[WantedLink, ...], left: Actual) -> I
     for backstop in backstops_of(vrf_link.attributes.table or 0):
         if backstop not in left.backstops:
             yield Route(vrf, backstop, present=True, told=vrf_link.name in left.by_name)
+
+
+def _addresses(
+    vrf: str, wanted: tuple[WantedLink, ...], left: Actual, numbers: _Numbers
+) -> Iterator[Address]:
+    """Yield what makes the VRF's own addresses those of today's underlay."""
+    name = wanted[0].name
+    index = numbers.of(name)
+    underlay = next(filter(None, (link.attributes.local for link in wanted)))
+    assert isinstance(underlay, IPv4Address)
+    right = identities_of(name, underlay)
+    # What the kernel had on a link that is made anew went with the old one.
+    there = left.identities if name in left.by_name else frozenset()
+    for identity in sorted(there, key=str):
+        if identity.link == name and identity.marked and identity not in right:
+            yield Address(vrf, identity, index, present=False)
+    for identity in right:
+        if identity not in there:
+            yield Address(vrf, identity, index, present=True, told=name in left.by_name)
 
 
 def _stale_routes(claimed: Claims, actual: Actual, left: Actual) -> Iterator[Route]:

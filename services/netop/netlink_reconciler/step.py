@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netop.netlink_reconciler.backstop import Backstop
+from netop.netlink_reconciler.identity import Identity
 from netop.netlink_reconciler.link import Difference, names_of
 from netop.netlink_reconciler.wanted import WantedLink
 
@@ -127,7 +128,28 @@ class Route:
         return f"{names_of(self.vrf).vrf if self.vrf else 'no VRF'}: {self.backstop} {done}"
 
 
-Step = Delete | Create | Change | Switch | Route
+@dataclass(frozen=True)
+class Address:
+    """Give a VRF an address to answer from, or take one away."""
+
+    vrf: str
+    identity: Identity
+    index: int
+    present: bool
+    told: bool = True
+
+    @property
+    def attempt(self) -> str:
+        """What is about to be done."""
+        doing = "giving {0} the {1}" if self.present else "taking from {0} the {1}"
+        return doing.format(self.identity.link, self.identity)
+
+    def __str__(self) -> str:
+        done = "put in place" if self.present else "removed"
+        return f"{self.identity.link}: {self.identity} {done}"
+
+
+Step = Delete | Create | Change | Switch | Route | Address
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netop.netlink_reconciler.step import Change, Create, Delete, Route, Step, Switch
+from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route, Step, Switch
 
 
 def sentences(vrf: str, steps: Sequence[Step]) -> tuple[str, ...]:
@@ -17,7 +17,8 @@ def sentences(vrf: str, steps: Sequence[Step]) -> tuple[str, ...]:
     made = [str(step).replace(": made", "") for step in steps if isinstance(step, Create)]
     if made:
         told.append(f"{vrf}: made {'; '.join(made)}")
-    told += [str(step) for step in steps if isinstance(step, Change | Route) and step.told]
+    repairs = (step for step in steps if isinstance(step, Change | Route | Address))
+    told += [str(step) for step in repairs if step.told]
     for up in (False, True):
         switched = [step for step in steps if isinstance(step, Switch) and step.up == up]
         if switched:

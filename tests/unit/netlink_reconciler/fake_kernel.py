@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import Any
 
 from netop.common.netlink import (
     IFF_NOARP,
     IFF_UP,
     NLM_F_CREATE,
+    RTM_DELADDR,
     RTM_DELLINK,
     RTM_DELROUTE,
+    RTM_NEWADDR,
     RTM_NEWROUTE,
 )
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.backstop import Backstop
+from netop.netlink_reconciler.identity import Identity
 from netop.netlink_reconciler.link import Attributes, Link
 from netop.netlink_reconciler.message import ADDR_GEN_NONE, message
 from netop.netlink_reconciler.step import Failure, Step
@@ -60,6 +63,7 @@ class FakeKernel:
         self.addresses: dict[str, tuple[IPv4Address, ...]] = {}
         self.busy_tables: frozenset[int] = frozenset()
         self.backstops: set[Backstop] = set()
+        self.identities: set[Identity] = set()
         self.before: Callable[[Step], None] = lambda _: None
         self.refuse: Callable[[Step], str] = lambda _: ""
         self.observations = 0
@@ -78,7 +82,9 @@ class FakeKernel:
         )
         busy = self.busy_tables if tables else frozenset()
         backstops = frozenset(self.backstops)
-        return Actual(tuple(self.links.values()), addresses, backstops, busy)
+        here = {link.name for link in self.links.values()}
+        identities = frozenset(one for one in self.identities if one.link in here)
+        return Actual(tuple(self.links.values()), addresses, backstops, identities, busy)
 
     def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
         failures = []
@@ -123,12 +129,16 @@ class FakeKernel:
     def delete(self, name: str) -> None:
         actual = Actual(tuple(self.links.values())).without({name})
         self.links = {link.index: link for link in actual.links}
+        self.identities = {one for one in self.identities if one.link in self.names()}
 
     # The rules.
 
     def handle(self, request: Any) -> None:
         if request["header"]["type"] in {RTM_NEWROUTE, RTM_DELROUTE}:
             self._route(request)
+            return
+        if request["header"]["type"] in {RTM_NEWADDR, RTM_DELADDR}:
+            self._address(request)
             return
         index = request["index"]
         attributes: Nested = list(request["attrs"])
@@ -153,6 +163,17 @@ class FakeKernel:
             self.backstops.remove(route)
         else:
             raise RefusedError("No such process")
+
+    def _address(self, request: Any) -> None:
+        link = self._existing(request["index"])
+        attributes = dict(request["attrs"])
+        address = ip_address(attributes["IFA_LOCAL"])
+        assert attributes["IFA_ADDRESS"] == str(address)
+        assert request["prefixlen"] == address.max_prefixlen
+        identity = Identity(link.name, address, attributes.get("IFA_PROTO") == 110)
+        self.identities.discard(identity)
+        if request["header"]["type"] == RTM_NEWADDR:
+            self.identities.add(identity)
 
     def _existing(self, index: int) -> Link:
         if index not in self.links:
