@@ -57,7 +57,7 @@ def test_purge_leaves_no_trace_and_says_what_the_kernel_still_has(bare: Node, de
     assert "loaded" not in bare.output(units)
     assert bare.output("ls /run/netop") != "", "a new installation would interrupt traffic"
     said = bare.run(f"{APT} purge netop").stdout
-    for hint in ("/etc/frr/frr.conf.tpl", "ip link delete group", "tc filter del"):
+    for hint in ("/etc/frr/frr.conf", "ip link delete group", "tc filter del"):
         assert hint in said
     bare.run("rm -r /opt/network-operator; systemctl daemon-reload")
     assert "loaded" not in bare.output(units)

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 from netop import __version__
 from netop.bpf_guardian.filters import PRIORITY
+from netop.ctl.cleanup import without_sections
+from netop.frr_templater.template import HEADER
 from netop.netlink_reconciler.link import GROUP
+from tests.frr.golden import CASES, Case
 
 SOURCE = Path(__file__).parents[3]
 DEBIAN = SOURCE / "packaging" / "debian"
@@ -23,6 +27,19 @@ def test_purge_names_what_the_daemons_really_mark() -> None:
     told = (DEBIAN / "netop.postrm").read_text(encoding="utf-8")
     assert f"ip link delete group {GROUP}" in told
     assert f"pref {PRIORITY}" in told
+
+
+def test_the_sed_of_purge_does_what_cleanup_does(tmp_path: Path) -> None:
+    told = (DEBIAN / "netop.postrm").read_text(encoding="utf-8")
+    script = re.search(r"sed -i '(.+)' /etc/frr/frr.conf", told)
+    assert script is not None
+    conf = tmp_path / "frr.conf"
+    text = Case(CASES / "seed").text("expected.conf")
+    conf.write_text(text, encoding="utf-8")
+    subprocess.run(["sed", "-i", script[1], conf], check=True)
+    left = conf.read_text(encoding="utf-8").replace(f"{HEADER}\n", "")
+    assert left == without_sections(text)
+    assert "vr.blue" not in left
 
 
 def test_polkit_names_the_service_that_reloads() -> None:
