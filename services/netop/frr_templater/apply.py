@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from netop.frr_templater.differences import Difference, Verdict, judge, mentioned
-from netop.frr_templater.frr import FrrError, NotAliveError
+from netop.frr_templater.frr import Facts, FrrError, NotAliveError
 from netop.frr_templater.goal import Goal
 from netop.frr_templater.plan import missing
 from netop.frr_templater.systemd1 import SystemdError
@@ -22,20 +22,16 @@ PASSES = 3
 class Asking(Protocol):
     """What has to be asked of FRR."""
 
-    async def alive(self) -> None:
-        """Raise FrrError unless all of FRR that netop needs answers."""
-        ...
-
     async def differences(self, text: str) -> tuple[Difference, ...]:
         """Return how FRR differs from `text`; raises FrrError."""
         ...
 
-    async def bindings(self) -> dict[str, int]:
-        """Return the VNI of each VRF; raises FrrError."""
+    async def facts(self) -> Facts:
+        """Return what runs; raises FrrError, NotAliveError where a daemon is away."""
         ...
 
-    async def route_maps(self) -> frozenset[str]:
-        """Return the route-maps that bgpd has; raises FrrError."""
+    async def dismiss(self, gone: frozenset[str]) -> None:
+        """Take unnumbered neighbors out of the kernel VRFs `gone`; raises FrrError."""
         ...
 
 
@@ -122,8 +118,10 @@ class Outcome:
 
 async def look(frr: Asking, goal: Goal) -> Finding:
     """Compare the running FRR with a goal; raises FrrError."""
+    # In this order: a daemon that hangs is found with the shorter patience.
+    facts = await frr.facts()
     verdict = judge(await frr.differences(goal.text), goal.names)
-    lacks = missing(goal.expected, await frr.bindings(), await frr.route_maps())
+    lacks = missing(goal.expected, facts.bindings, facts.maps)
     strange = tuple(
         item for item in verdict.foreign if goal.strict and str(item) not in goal.tolerated
     )
@@ -154,6 +152,7 @@ class Applier:
             alive = True
             try:
                 finding = None
+                await self.frr.dismiss(goal.expected.gone)
                 result = await self.unit.reload()
                 if result != "done":
                     told.append(f"the reload of frr.service ended with `{result}`")

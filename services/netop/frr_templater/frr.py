@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """FRR as this daemon sees it: checking a file, and asking what runs.
 
-Nothing here changes FRR; that is the reload's business alone.
+Changing FRR is the reload's business, but for one thing that it does too late: `dismiss`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from netop.common.edge import Field, FieldError
+from netop.common.edge import Field
 from netop.common.store import replace_file
 from netop.frr_templater.differences import Difference, parse_differences
+from netop.frr_templater.farewell import farewell
 from netop.frr_templater.process import Completed, ProcessError, Run, run
 
 VTYSH = "/usr/bin/vtysh"
@@ -35,6 +36,14 @@ class FrrError(Exception):
 
 class NotAliveError(FrrError):
     """FRR, or a daemon of it that netop needs, does not run or hangs."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What runs: the VNI of each VRF that zebra has one for, and bgpd's route-maps."""
+
+    bindings: dict[str, int]
+    maps: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,6 @@ class Frr:
 
     async def differences(self, text: str) -> tuple[Difference, ...]:
         """Return what frr-reload.py would change to bring FRR to `text`; raises FrrError."""
-        await self.alive()
         own = str(self._own_directory())
         command = [RELOAD, "--confdir", own, "--test", str(self.candidate(text))]
         done = await self._run(command, COMPARE_LIMIT)
@@ -71,42 +79,67 @@ class Frr:
             raise FrrError(f"frr-reload.py --test: {said[-1] if said else f'ends {done.code}'}")
         return parse_differences(done.output)
 
-    async def alive(self) -> None:
-        """Raise FrrError unless every daemon that netop needs answers."""
-        done = await self._run([*self._vtysh(), "-c", "show daemons"], ASK_LIMIT)
-        missing = [name for name in NEEDED if name not in done.output.split()]
+    async def version(self) -> str:
+        """Return the version of the running FRR, such as "10.3".
+
+        Raises NotAliveError unless every daemon that netop needs answers.
+        """
+        _, rest = await self._alive("show version")
+        match = re.search(r"FRRouting (\S+)", rest)
+        if match is None:
+            raise FrrError("`show version` has no answer")
+        return match[1]
+
+    async def facts(self) -> Facts:
+        """Return what zebra and bgpd have; raises FrrError, or NotAliveError as `version`."""
+        questions = ("show vrf vni json", "show route-map json")
+        done, rest = await self._alive(*questions)
+        if done.code != 0:
+            said = _lines(done.errors) or [f"vtysh ended with {done.code}"]
+            raise FrrError(f"`{questions[0]}`: {said[0]}")
+        try:
+            vnis, maps = _json_values(rest)
+            found = Field(vnis, questions[0])["vrfs"].items()
+            return Facts(
+                {item["vrf"].text(): item["vni"].integer(0, 1 << 24) for item in found},
+                frozenset(Field(maps, questions[1])["bgpd"].keys()),
+            )
+        except ValueError as error:
+            raise FrrError(f"FRR answers what cannot be understood: {error}") from error
+
+    async def _alive(self, *questions: str) -> tuple[Completed, str]:
+        """Ask FRR, and who answers; return the answer without that first line."""
+        command = [*self._vtysh(), "-c", "show daemons"]
+        for question in questions:
+            command += ["-c", question]
+        done = await self._run(command, ASK_LIMIT)
+        first, _, rest = done.output.lstrip().partition("\n")
+        missing = [name for name in NEEDED if name not in first.split()]
         if missing:
             raise NotAliveError(
                 f"{' and '.join(missing)} of FRR {'do' if len(missing) > 1 else 'does'} not run; "
                 "see `systemctl status frr` and /etc/frr/daemons"
             )
+        return done, rest
 
-    async def bindings(self) -> dict[str, int]:
-        """Return the VNI of each VRF that zebra has one for; raises FrrError."""
-        answer = await self._ask("show vrf vni json")
-        try:
-            return {
-                item["vrf"].text(): item["vni"].integer(0, 1 << 24)
-                for item in answer["vrfs"].items()
-            }
-        except FieldError as error:
-            raise FrrError(f"`show vrf vni json`: {error}") from error
+    async def dismiss(self, gone: frozenset[str]) -> None:
+        """Take unnumbered neighbors out of the kernel VRFs `gone`; raises FrrError.
 
-    async def route_maps(self) -> frozenset[str]:
-        """Return the names of the route-maps that bgpd has; raises FrrError."""
-        answer = await self._ask("show route-map json")
-        try:
-            return frozenset(answer["bgpd"].keys())
-        except FieldError as error:
-            raise FrrError(f"`show route-map json`: {error}") from error
-
-    async def version(self) -> str:
-        """Return the version of the running FRR, such as "10.3"; raises FrrError."""
-        done = await self._run([*self._vtysh(), "-c", "show version"], ASK_LIMIT)
-        match = re.search(r"FRRouting (\S+)", done.output)
-        if done.code != 0 or match is None:
-            raise FrrError("`show version` has no answer")
-        return match[1]
+        See `farewell` for why that must come before the reload.
+        """
+        if not gone:
+            return
+        show = [*self._vtysh(), "-c", "show running-config bgpd no-header"]
+        commands = farewell((await self._run(show, ASK_LIMIT)).output, gone)
+        if not commands:
+            return
+        change = [*self._vtysh(), "-c", "configure terminal"]
+        for command in commands:
+            change += ["-c", command]
+        done = await self._run(change, ASK_LIMIT)
+        if done.code != 0:
+            said = _lines(done.errors) or _lines(done.output) or [f"vtysh ended with {done.code}"]
+            raise FrrError(f"`{commands[1]}`: {said[0]}")
 
     def processes(self) -> tuple[tuple[str, str], ...]:
         """Return the daemons and their process ids: another one is another life."""
@@ -141,21 +174,23 @@ class Frr:
             replace_file(configuration, _OWN_VTYSH_CONF, mode=0o600)
         return directory
 
-    async def _ask(self, question: str) -> Field:
-        done = await self._run([*self._vtysh(), "-c", question], ASK_LIMIT)
-        if done.code != 0:
-            said = _lines(done.errors) or _lines(done.output)
-            raise FrrError(f"`{question}`: {said[0] if said else f'ends with {done.code}'}")
-        try:
-            return Field(json.loads(done.output), question)
-        except ValueError as error:
-            raise FrrError(f"`{question}`: is not JSON: {error}") from error
-
     async def _run(self, command: list[str], limit: float) -> Completed:
         try:
             return await self.run(command, limit)
         except ProcessError as error:
             raise NotAliveError(str(error)) from error
+
+
+def _json_values(text: str) -> list[object]:
+    """Return the JSON values that stand behind one another in `text`; raises ValueError."""
+    decoder = json.JSONDecoder()
+    found: list[object] = []
+    place = 0
+    while text[place:].strip():
+        place += len(text[place:]) - len(text[place:].lstrip())
+        value, place = decoder.raw_decode(text, place)
+        found.append(value)
+    return found
 
 
 def _lines(text: str) -> list[str]:

@@ -22,6 +22,7 @@ from netop.common.journal import Journal
 from netop.common.problem import Problem
 from netop.common.store import replace_file
 from netop.frr_templater.apply import Applier, Finding, Outcome, look
+from netop.frr_templater.differences import judge
 from netop.frr_templater.files import Files
 from netop.frr_templater.goal import goal_of, goal_to
 from netop.frr_templater.plan import batches, changed_names, file_diff, line_counts
@@ -143,15 +144,15 @@ class Keeper:
             good = Good(text=disk, template="", vrfs=())
         else:
             good = Good(target.text_for(()), target.loaded.mark, (), target.loaded.template.ipv6)
-        finding = await look(self.applier.frr, goal_of(good, ()))
-        foreign = tuple(str(item) for item in finding.verdict.foreign)
-        good = dataclasses.replace(good, tolerated=foreign)
+        verdict = judge(await self.applier.frr.differences(good.text), ())
+        tolerated = tuple(str(item) for item in verdict.foreign)
+        good = dataclasses.replace(good, tolerated=tolerated)
         self._save(good=good)
         return good
 
     async def _change(self, target: Target, good: Good) -> Kept:
         # A dead or hung FRR shall not be held against a text that it has not seen.
-        await self.applier.frr.alive()
+        await self.applier.frr.facts()
         new_template = bool(good.template) and good.template != target.loaded.mark
         steps = batches(good.vrfs, target.vrfs, new_template=new_template)
         for number, vrfs in enumerate(steps, start=1):

@@ -93,11 +93,10 @@ class Templater:
         life = self.frr.processes()
         if life == self._life:
             return
-        await self.frr.alive()
+        version = await self.frr.version()
         if self._life is not None:
             renewed = sorted({name for name, _ in set(life) - set(self._life)})
             self.journal.notice(f"FRR started anew ({', '.join(renewed)}); looking what it serves")
-        version = await self.frr.version()
         remembered = self.keeper.state
         if version != remembered.frr:
             # Another FRR may take what this one refused.

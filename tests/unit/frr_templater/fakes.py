@@ -27,7 +27,7 @@ from netop.frr_templater.apply import Applier
 from netop.frr_templater.configuration import statements
 from netop.frr_templater.differences import Difference
 from netop.frr_templater.files import Files
-from netop.frr_templater.frr import Frr, NotAliveError
+from netop.frr_templater.frr import Facts, Frr, NotAliveError
 from netop.frr_templater.keeper import Keeper
 from netop.frr_templater.reconciler import Templater
 from netop.frr_templater.state import StateFile
@@ -103,6 +103,7 @@ class FakeFrr:
     result: str = "done"
     state: str = "active"
     said: list[str] = field(default_factory=list)
+    dismissed: frozenset[str] = frozenset()
     before_reload: Callable[[], None] = lambda: None
 
     # As Frr.
@@ -116,6 +117,9 @@ class FakeFrr:
             for number, line in enumerate(text.splitlines(), start=1)
             if re.search(self.invalid, line)
         )
+
+    async def dismiss(self, gone: frozenset[str]) -> None:
+        self.dismissed |= gone
 
     async def differences(self, text: str) -> tuple[Difference, ...]:
         await self.alive()
@@ -132,16 +136,18 @@ class FakeFrr:
         if self.dead:
             raise NotAliveError("bgpd of FRR does not run")
 
-    async def bindings(self) -> dict[str, int]:
+    async def facts(self) -> Facts:
         await self.alive()
+        return Facts(self.bindings(), self.route_maps())
+
+    def bindings(self) -> dict[str, int]:
         return {
             path[0].removeprefix("vrf "): int(line.split()[1])
             for path, line in self.running
             if line.startswith("vni ") and path and path[0].startswith("vrf ")
         }
 
-    async def route_maps(self) -> frozenset[str]:
-        await self.alive()
+    def route_maps(self) -> frozenset[str]:
         return frozenset(
             line.split()[1]
             for path, line in self.running
@@ -149,6 +155,7 @@ class FakeFrr:
         )
 
     async def version(self) -> str:
+        await self.alive()
         return self.number
 
     def processes(self) -> tuple[tuple[str, str], ...]:

@@ -14,7 +14,13 @@ import pytest
 from netop.frr_templater.frr import Frr, FrrError, NotAliveError
 from netop.frr_templater.process import Completed, ProcessError, run
 
-DAEMONS = Completed(0, " mgmtd zebra bgpd watchfrr staticd\n", "")
+DAEMONS = " mgmtd zebra bgpd watchfrr staticd\n"
+
+VERSION = "FRRouting 10.3 (node) on Linux(6.12).\n"
+FACTS = """\
+{"vrfs":[{"vrf":"vr.blue","vni":100,"state":"Down"}]}
+{"zebra":{"a":{}},"bgpd":{"rm_x_import":{},"b":{}}}
+"""
 
 
 @dataclass
@@ -32,7 +38,7 @@ class Answers:
                 if isinstance(answer, ProcessError):
                     raise answer
                 return answer
-        return DAEMONS if "show daemons" in line else Completed(0, "", "")
+        return Completed(0, DAEMONS if "show daemons" in line else "", "")
 
 
 def frr(path: Path, answers: Answers) -> Frr:
@@ -54,19 +60,19 @@ async def test_vtysh_takes_a_candidate_or_names_the_line(tmp_path: Path) -> None
 
 
 async def test_vtysh_is_run_without_pam(tmp_path: Path) -> None:
-    answers = Answers()
-    await frr(tmp_path, answers).alive()
+    answers = Answers({"show version": Completed(0, DAEMONS + VERSION, "")})
+    await frr(tmp_path, answers).version()
     assert f"--config_dir {tmp_path}/vtysh" in answers.asked[0]
     assert "username frr nopassword" in (tmp_path / "vtysh" / "vtysh.conf").read_text()
 
 
 async def test_a_dead_daemon_is_named(tmp_path: Path) -> None:
-    answers = Answers({"show daemons": Completed(0, " zebra watchfrr\n", "")})
+    answers = Answers({"show daemons": Completed(0, " zebra watchfrr\n" + FACTS, "")})
     with pytest.raises(NotAliveError, match="bgpd of FRR does not run"):
-        await frr(tmp_path, answers).differences("x")
+        await frr(tmp_path, answers).facts()
     answers.answers["show daemons"] = Completed(1, "", "Exiting: failed to connect\n")
     with pytest.raises(NotAliveError, match="zebra and bgpd of FRR do not run"):
-        await frr(tmp_path, answers).alive()
+        await frr(tmp_path, answers).version()
 
 
 async def test_the_bogus_difference_of_an_error_is_not_believed(tmp_path: Path) -> None:
@@ -86,35 +92,43 @@ async def test_the_bogus_difference_of_an_error_is_not_believed(tmp_path: Path) 
 
 
 async def test_answers_are_parsed_and_rubbish_is_refused(tmp_path: Path) -> None:
-    vnis = '{"vrfs":[{"vrf":"vr.blue","vni":100,"state":"Down"}]}'
-    maps = '{"zebra":{"a":{}},"bgpd":{"rm_x_import":{},"b":{}}}'
     answers = Answers(
         {
-            "show vrf vni": Completed(0, vnis, ""),
-            "show route-map": Completed(0, maps, ""),
-            "show version": Completed(0, "FRRouting 10.3 (node) on Linux(6.12).\n", ""),
+            "show vrf vni": Completed(0, DAEMONS + FACTS, ""),
+            "show version": Completed(0, DAEMONS + VERSION, ""),
         }
     )
     asking = frr(tmp_path, answers)
-    assert await asking.bindings() == {"vr.blue": 100}
-    assert await asking.route_maps() == {"rm_x_import", "b"}
+    facts = await asking.facts()
+    assert facts.bindings == {"vr.blue": 100}
+    assert facts.maps == {"rm_x_import", "b"}
     assert await asking.version() == "10.3"
-    for rubbish in ("", "{", "[]", '{"vrfs": 3}', '{"vrfs": [{"vrf": 1, "vni": 2}]}'):
-        answers.answers["show vrf vni"] = Completed(0, rubbish, "")
-        with pytest.raises(FrrError, match="show vrf vni json"):
-            await asking.bindings()
-    answers.answers["show route-map"] = Completed(0, '{"zebra":{}}', "")
-    with pytest.raises(FrrError, match="show route-map json"):
-        await asking.route_maps()
-    answers.answers["show vrf vni"] = Completed(1, "", "failed to connect\n")
+    maps = '{"bgpd": {}}'
+    for rubbish in (
+        "",
+        "{",
+        "[]",
+        "[] []",
+        FACTS + maps,
+        f'{{"vrfs": 3}}\n{maps}',
+        f'{{"vrfs": [{{"vrf": 1, "vni": 2}}]}}\n{maps}',
+        '{"vrfs": []} {"zebra": {}}',
+    ):
+        answers.answers["show vrf vni"] = Completed(0, DAEMONS + rubbish, "")
+        with pytest.raises(FrrError, match="cannot be understood"):
+            await asking.facts()
+    answers.answers["show vrf vni"] = Completed(1, DAEMONS, "failed to connect\n")
     with pytest.raises(FrrError, match="failed to connect"):
-        await asking.bindings()
+        await asking.facts()
+    answers.answers["show version"] = Completed(0, DAEMONS, "")
+    with pytest.raises(FrrError, match="has no answer"):
+        await asking.version()
 
 
 async def test_a_hung_frr_is_told(tmp_path: Path) -> None:
     answers = Answers({"show daemons": ProcessError("`vtysh` gave no answer in 30 s")})
     with pytest.raises(FrrError, match="gave no answer in 30 s"):
-        await frr(tmp_path, answers).alive()
+        await frr(tmp_path, answers).facts()
 
 
 def test_processes_are_told_apart(tmp_path: Path) -> None:

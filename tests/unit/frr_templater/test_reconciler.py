@@ -37,13 +37,13 @@ async def test_a_vrf_is_served_and_leaves_again(node: Node) -> None:
     node.want(1, BLUE, RED, MGMT)
     assert await node.settle() == "3 VRFs served, generation 1"
     assert node.served == {"blue": 5002, "mgmt_vrf": None, "red": 5001}
-    assert await node.frr.bindings() == {"vr.blue": 5002, "vr.red": 5001}
+    assert node.frr.bindings() == {"vr.blue": 5002, "vr.red": 5001}
     assert node.frr.reloads == 1
     assert node.files.configuration.stat().st_mode & 0o777 == 0o640
     node.want(2, BLUE)
     assert await node.settle() == "1 VRF served, generation 2"
     assert node.served == {"blue": 5002}
-    assert await node.frr.bindings() == {"vr.blue": 5002}
+    assert node.frr.bindings() == {"vr.blue": 5002}
     assert "reloaded and verified" in node.told.text
     assert "no longer mgmt_vrf, red" in node.told.text
 
