@@ -87,8 +87,8 @@ def document_text(document: Document) -> str:
 def _member_text(value: object) -> str:
     # json.dumps(indent=) would give up its encoder in C, which is ten times faster.
     if not isinstance(value, tuple) or not value:
-        return json.dumps(value, default=_encode)
-    return "[\n  " + ",\n  ".join(json.dumps(item, default=_encode) for item in value) + "\n ]"
+        return json.dumps(value, default=encode)
+    return "[\n  " + ",\n  ".join(json.dumps(item, default=encode) for item in value) + "\n ]"
 
 
 def replace_file(path: Path, text: str, mode: int = 0o644) -> None:
@@ -121,7 +121,8 @@ def remove_leftovers(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def _encode(value: Any) -> Any:
+def encode(value: Any) -> Any:
+    """Return what JSON has for a dataclass or an address; `json.dumps` takes it as `default`."""
     if dataclasses.is_dataclass(value):
         return _members(value)
     if isinstance(

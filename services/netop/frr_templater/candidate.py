@@ -32,13 +32,13 @@ class Candidate:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Maker:
     """Makes candidates for one template.
 
     `origin` is its path, for complaints, `mark` its digest: what was refused with one
     template may do with another. `asn` is what config.yaml says of the default VRF's AS
-    number, if it does.
+    number, if it does, `running` the version of FRR, if it is known. One maker is for one intent; only its VRFs may vary.
     """
 
     frr: Frr
@@ -46,6 +46,8 @@ class Maker:
     origin: str
     mark: str
     asn: int | None
+    running: str
+    _examined: tuple[tuple[DesiredVrf, ...], str, tuple[Issue, ...]] | None = None
 
     async def make(self, intent: Intent, state: State) -> Candidate:
         """Return the candidate that serves as much of `intent` as can be served.
@@ -65,8 +67,8 @@ class Maker:
     def _finished(
         self, intent: Intent, vrfs: Sequence[DesiredVrf], problems: Iterable[Problem]
     ) -> Candidate:
-        text = self._render(intent, vrfs)
-        harmless = [issue for issue in self._lint(text, vrfs) if issue.harmless]
+        text, issues = self._examine(intent, vrfs)
+        harmless = [issue for issue in issues if issue.harmless]
         odd = [Problem("frr.conf", issue.reason, f"line {issue.number}") for issue in harmless]
         return Candidate(text, tuple(vrfs), (*problems, *odd))
 
@@ -127,20 +129,21 @@ class Maker:
 
     async def faults(self, intent: Intent, vrfs: Sequence[DesiredVrf]) -> list[str]:
         """Return what is wrong with a frr.conf for these VRFs. Raises as `make`."""
-        text = self._render(intent, vrfs)
-        wrong = [issue for issue in self._lint(text, vrfs) if not issue.harmless]
+        text, issues = self._examine(intent, vrfs)
+        wrong = [issue for issue in issues if not issue.harmless]
         if wrong:
             lines = text.splitlines()
             return [f"{issue.reason} (`{_line(lines, issue.number)}`)" for issue in wrong]
         return list(await self.frr.check(text))
 
-    def _lint(self, text: str, vrfs: Iterable[DesiredVrf]) -> tuple[Issue, ...]:
-        ours = route_maps(vrf_model(vrf, ipv6=self.template.ipv6) for vrf in vrfs)
-        return lint(text, ours, self.asn)
-
-    def _render(self, intent: Intent, vrfs: Sequence[DesiredVrf]) -> str:
+    def _examine(self, intent: Intent, vrfs: Sequence[DesiredVrf]) -> tuple[str, tuple[Issue, ...]]:
+        """Return the text for these VRFs, and what is to be said about it."""
         ordered = tuple(sorted(vrfs, key=lambda vrf: vrf.name))
-        return render(self.template, dataclasses.replace(intent, vrfs=ordered))
+        if self._examined is None or self._examined[0] != ordered:
+            text = render(self.template, dataclasses.replace(intent, vrfs=ordered))
+            ours = route_maps(vrf_model(vrf, ipv6=self.template.ipv6) for vrf in ordered)
+            self._examined = (ordered, text, lint(text, ours, self.asn, self.running))
+        return self._examined[1], self._examined[2]
 
 
 def _line(lines: Sequence[str], number: int) -> str:

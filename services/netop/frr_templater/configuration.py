@@ -8,7 +8,7 @@ that the block does not know closes it as well. The blocks follow the nodes of v
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 Path = tuple[str, ...]
@@ -19,21 +19,35 @@ class Block:
     """A kind of block: what its first line looks like, and what may open inside it."""
 
     first_line: re.Pattern[str]
-    inside: tuple[Block, ...] = ()
+    inside: Blocks
+
+
+# By the first word of their first lines, because most lines open nothing.
+Blocks = Mapping[str, Sequence[Block]]
 
 
 def _block(pattern: str, *inside: Block) -> Block:
-    return Block(re.compile(pattern), inside)
+    return Block(re.compile(pattern), _by_word(*inside))
+
+
+def _by_word(*blocks: Block) -> Blocks:
+    found: dict[str, list[Block]] = {}
+    for block in blocks:
+        word = re.match(r"[a-z0-9-]+", block.first_line.pattern)
+        assert word is not None, block.first_line.pattern
+        found.setdefault(word[0], []).append(block)
+    return found
 
 
 # Legacy one-line statements that begin like a block (`interface eth0 area 0`, `route-map x in
 # eth0`) must not match, hence the exact ends.
-_TOP = (
+_TOP = _by_word(
     _block(
         r"router bgp( .*)?",
         _block(r"address-family .+", _block(r"vni \d+")),
         # `vrf` is short for vrf-policy here, whatever its writer meant.
-        _block(r"vrf(-policy)? .+"),
+        _block(r"vrf .+"),
+        _block(r"vrf-policy .+"),
         _block(r"vnc (defaults|nve-group .+|l2-group .+)"),
         _block(r"bmp targets .+"),
         _block(r"segment-routing srv6"),
@@ -130,9 +144,10 @@ class Reader:
         return Statement(number, text, path, closes=True)
 
     def _opened(self, number: int, text: str) -> Statement | None:
+        word = text.partition(" ")[0]
         for depth in range(len(self._open), -1, -1):
             inside = self._open[depth - 1][1].inside if depth else _TOP
-            for block in inside:
+            for block in inside.get(word, ()):
                 if block.first_line.fullmatch(text):
                     del self._open[depth:]
                     statement = Statement(number, text, self.path, opens=True)

@@ -205,7 +205,7 @@ class Keeper:
         if not back.reached:
             return self._later(back)
         # At once: without what was refused, the rest may well do.
-        return Kept(good.vrfs, (refused(reason),), again=0.0, settled=False)
+        return Kept(good.vrfs, again=0.0, settled=False)
 
     def _not_alive(self, new: Good, good: Good, outcome: Outcome, reason: str) -> Kept:
         """Have FRR start anew with the last good file, and leave the other be for a while."""
@@ -227,7 +227,7 @@ class Keeper:
         if not blamed:
             return (Refusal(digest(new.text), reason),)
         return tuple(
-            Refusal(digest(vrf, new.template), reason, vrf.name)
+            Refusal(digest(vrf, new.template), reason_of(outcome.said[:4]) or reason, vrf.name)
             for vrf in new.vrfs
             if vrf.name in blamed
         )
@@ -266,13 +266,14 @@ class Keeper:
     def _tell_change(self, new: Good, good: Good, diff: str, part: str) -> None:
         more, less = line_counts(diff)
         changed, gone = changed_names(good.vrfs, new.vrfs)
-        what = [f"serving {listed(changed)}"] if changed else []
-        what += [f"no longer {listed(gone)}"] if gone else []
+        known = {vrf.name for vrf in good.vrfs}
+        told = {"now": changed - known, "changed": changed & known, "no longer": gone}
+        what = [f"{word} {listed(names)}" for word, names in told.items() if names]
         passes = f" and {self.reload.passes} passes" if self.reload.passes > 1 else ""
         self.journal.info(
             f"frr.conf: {more} lines more, {less} less, reloaded and verified in "
             f"{self.reload.seconds:.1f} s{passes}{part}: "
-            f"{', '.join(what) or 'template changed'}",
+            f"{'; '.join(what) or 'template changed'}",
             diff=diff[:4096],
             errors="; ".join(self.reload.errors),
         )

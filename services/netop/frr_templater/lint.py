@@ -33,14 +33,17 @@ class Issue:
         return f"line {self.number}: {self.reason}"
 
 
-def lint(text: str, ours: frozenset[str], asn: int | None = None) -> tuple[Issue, ...]:
+def lint(
+    text: str, ours: frozenset[str], asn: int | None = None, running: str = ""
+) -> tuple[Issue, ...]:
     """Return the issues of a candidate, in the order of its lines.
 
     `ours` are the names of route-maps that netop's sections define: what refers to one of
     them must find it. Undefined names that only the operator uses are harmless to us: FRR
-    takes an undefined route-map for a deny. `asn` is what config.yaml says, if it does.
+    takes an undefined route-map for a deny. `asn` is what config.yaml says, if it does;
+    `running` is the version of FRR, such as "10.3", if it is known.
     """
-    check = _Lint(ours)
+    check = _Lint(ours, running)
     for statement in statements(text):
         check.take(statement)
     check.check_hints(text)
@@ -51,6 +54,7 @@ def lint(text: str, ours: frozenset[str], asn: int | None = None) -> tuple[Issue
 @dataclass
 class _Lint:
     ours: frozenset[str]
+    running: str
     issues: list[Issue] = field(default_factory=list)
     _vnis: dict[str, Statement] = field(default_factory=dict)
     _rules: dict[tuple[str, str, str], Statement] = field(default_factory=dict)
@@ -76,11 +80,23 @@ class _Lint:
             self._take_route_map_line(statement)
         elif text.startswith("router bgp") or around.startswith("router bgp"):
             self._take_bgp_line(statement, around or text)
+        elif text.startswith("frr version "):
+            self._take_version(statement)
         elif around[:4] in {"", "vrf "} and (match := _VNI.fullmatch(text)):
             self._take_vni(statement, match[1])
 
     def _issue(self, statement: Statement, reason: str, *, harmless: bool = False) -> None:
         self.issues.append(Issue(statement.number, reason, harmless))
+
+    def _take_version(self, statement: Statement) -> None:
+        written = statement.text.split()[2]
+        if self.running and _minor(written) != _minor(self.running):
+            self._issue(
+                statement,
+                f"says `{statement.text}`, and FRR {self.running} runs: it then takes the "
+                f"defaults of {written}; leave the line out",
+                harmless=True,
+            )
 
     def _take_rule(self, statement: Statement) -> None:
         match = _PREFIX_LIST.fullmatch(statement.text)
@@ -175,6 +191,10 @@ class _Lint:
             statement, f"`{statement.text}` refers to {what}, which is nowhere defined",
             harmless=not ours,
         )  # fmt: skip
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
 
 
 def _named_in(path: Iterable[str], names: frozenset[str]) -> bool:

@@ -52,9 +52,8 @@ class Templater:
         self._served = own_document(self.store)
         if self._served is not None:
             self.keeper.reload = self._served.reload
-        damaged = self.keeper.memory.load()
-        if damaged:
-            self.journal.warning(damaged)
+        for damage in self.keeper.memory.load():
+            self.journal.warning(damage)
         try:
             self.files.clean()
         except OSError as error:

@@ -9,12 +9,11 @@ import ipaddress
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from netop.common.documents import DesiredVrf
 from netop.common.edge import Field, FieldError
 from netop.common.names import vrf_name
-from netop.common.store import remove_leftovers, replace_file
+from netop.common.store import encode, remove_leftovers, replace_file
 
 VERSION = 1
 # Each refusal is some hundred bytes; more than this means that something invents contents.
@@ -82,50 +81,79 @@ def digest(*parts: object) -> str:
 
 @dataclass
 class StateFile:
-    """The state on disk, in the daemon's StateDirectory."""
+    """The state on disk, in the daemon's StateDirectory.
+
+    The last good configuration has a file of its own beside `path`: it is large, and
+    changes more rarely than the rest.
+    """
 
     path: Path
     state: State = field(default_factory=State)
 
-    def load(self) -> str:
-        """Read the file; return why it could not be used, or nothing.
+    @property
+    def good_path(self) -> Path:
+        """Where the last good configuration is."""
+        return self.path.with_name("good.json")
+
+    def load(self) -> tuple[str, ...]:
+        """Read both files; return why one could not be used.
 
         A damaged file costs the memory, not the service: FRR goes on with what it runs,
         and the frr.conf of the disk takes the place of the last good one.
         """
-        remove_leftovers(self.path)
+        problems: list[str] = []
+        rest = self._read(self.path, problems)
+        good = self._read(self.good_path, problems)
         try:
-            text = self.path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return ""
-        except (OSError, UnicodeDecodeError) as error:
-            return f"{self.path}: cannot be read: {error}"
+            self.state = State() if rest is None else _parse(rest)
+        except FieldError as error:
+            problems.append(f"{self.path}: is damaged and is made anew: {error}")
         try:
-            self.state = _parse(Field(json.loads(text)))
-        except (ValueError, RecursionError) as error:
-            return f"{self.path}: is damaged and is made anew: {error}"
-        return ""
+            known = None if good is None else _parse_good(good)
+            self.state = dataclasses.replace(self.state, good=known)
+        except FieldError as error:
+            problems.append(f"{self.good_path}: is damaged and is made anew: {error}")
+        return tuple(problems)
 
     def save(self, state: State) -> None:
-        """Remember `state`; raises OSError, and then the old one stays on disk and here."""
-        if state == self.state:
-            return
-        body = {"version": VERSION, **dataclasses.asdict(state)}
-        # The text may hold passwords of BGP sessions.
-        replace_file(self.path, json.dumps(body, default=_encode) + "\n", mode=0o600)
-        self.state = state
+        """Remember `state`; raises OSError, and then the old one stays on disk and here.
+
+        A new last good configuration is written first: after a crash between the two the
+        rest is older, which only makes the next start look closer.
+        """
+        if state.good is not None and state.good != self.state.good:
+            _write(self.good_path, state.good)
+            self.state = dataclasses.replace(self.state, good=state.good)
+        if state != self.state:
+            _write(self.path, dataclasses.replace(state, good=None))
+            self.state = state
+
+    @staticmethod
+    def _read(path: Path, problems: list[str]) -> Field | None:
+        try:
+            remove_leftovers(path)
+            root = Field(json.loads(path.read_text(encoding="utf-8")))
+            if root["version"].integer(0, 1 << 31) != VERSION:
+                raise root["version"].fail(f"is not {VERSION}")
+            return root
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            problems.append(f"{path}: cannot be read: {error}")
+        except (ValueError, RecursionError) as error:
+            problems.append(f"{path}: is damaged and is made anew: {error}")
+        return None
 
 
-def _encode(value: Any) -> str:
-    return str(value)
+def _write(path: Path, content: Good | State) -> None:
+    members = {each.name: getattr(content, each.name) for each in dataclasses.fields(content)}
+    # The text may hold passwords of BGP sessions.
+    text = json.dumps({"version": VERSION, **members}, default=encode)
+    replace_file(path, text + "\n", mode=0o600)
 
 
 def _parse(root: Field) -> State:
-    if root["version"].integer(0, 1 << 31) != VERSION:
-        raise root["version"].fail(f"is not {VERSION}")
-    good = root["good"]
     return State(
-        good=None if good.absent else _parse_good(good),
         written=root["written"].text(),
         trying=tuple(vrf_name(item) for item in root["trying"].items()),
         refusals=tuple(_parse_refusal(item) for item in root["refusals"].items()),

@@ -63,11 +63,13 @@ class Targets:
             links.host_router_id or state.host_router_id,
         )
         key = (loaded.mark, intent, choice.waiting, desired.generation, desired.node.asn,
-               state.refusals, state.good and state.good.vrfs)  # fmt: skip
+               state.refusals, state.frr, state.good and state.good.vrfs)  # fmt: skip
         if self._last is not None and self._last[0] == key:
             return self._last[1]
         self._check_values(loaded, intent, desired)
-        maker = Maker(self.frr, loaded.template, self.origin, loaded.mark, desired.node.asn)
+        maker = Maker(
+            self.frr, loaded.template, self.origin, loaded.mark, desired.node.asn, state.frr
+        )
         made = await maker.make(intent, state)
         target = self._finished(maker, made, loaded, intent, desired.generation, choice.waiting)
         self._last = (key, target)

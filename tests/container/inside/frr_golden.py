@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -82,11 +83,13 @@ def test_everything_comes_and_goes_by_reloads(case: Case) -> None:
     assert not {f"vr.{vrf.name}" for vrf in case.vrfs()} & bindings().keys()
 
 
+# Each case and the next one with the same template.
 SIMILAR = [
     (before, after)
-    for before in CASES
-    for after in CASES
-    if before.text("template") == after.text("template") and before != after and before.vrfs()
+    for before, after in itertools.pairwise(
+        sorted((case for case in CASES if case.vrfs()), key=lambda case: case.text("template"))
+    )
+    if before.text("template") == after.text("template")
 ]
 
 

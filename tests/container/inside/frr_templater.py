@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -51,8 +52,8 @@ provisioned = pytest.mark.usefixtures("node")
 def node() -> Iterator[Documents]:
     """A freshly provisioned node with blue and mgmt_vrf served, in generation 1."""
     run("systemctl", "stop", UNIT, check=False)
-    for path in (TEMPLATE, STATE / "state.json", STATE / "frr.conf.edited"):
-        path.unlink(missing_ok=True)
+    TEMPLATE.unlink(missing_ok=True)
+    shutil.rmtree(STATE, ignore_errors=True)
     documents = Documents()
     documents.clear()
     write_frr_conf(BASE)

@@ -76,3 +76,10 @@ def test_the_as_number_is_that_of_config_yaml() -> None:
 def test_a_hint_that_was_left_behind() -> None:
     assert "was not replaced" in found("{{.VRFs}}\n! {{.BGP}}\n")[0]
     assert len(found("{{.VRFs}}\n! {{.BGP}}\n")) == 1
+
+
+def test_a_stale_version_line_is_told() -> None:
+    assert lint("frr version 10.3\n", frozenset(), running="10.3.1") == ()
+    [issue] = lint("frr version 8.4\n", frozenset(), running="10.3")
+    assert issue.harmless
+    assert "it then takes the defaults of 8.4" in str(issue)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from ipaddress import IPv4Address
@@ -26,7 +27,7 @@ FULL = State(
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     StateFile(tmp_path / "s").save(FULL)
     again = StateFile(tmp_path / "s")
-    assert again.load() == ""
+    assert again.load() == ()
     assert again.state == FULL
     assert again.state.good is not None
     assert digest(again.state.good.vrfs[0]) == digest(vrf("a", 1, 10, 20))
@@ -35,7 +36,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
 
 def test_no_file_is_an_empty_memory(tmp_path: Path) -> None:
     file = StateFile(tmp_path / "s")
-    assert file.load() == ""
+    assert file.load() == ()
     assert file.state == State()
 
 
@@ -44,19 +45,31 @@ def test_a_damaged_file_costs_the_memory_only(tmp_path: Path, text: str) -> None
     path = tmp_path / "s"
     path.write_text(text)
     file = StateFile(path)
-    assert "is damaged and is made anew" in file.load()
+    assert "is damaged and is made anew" in file.load()[0]
     assert file.state == State()
     file.save(FULL)
-    assert StateFile(path).load() == ""
+    assert StateFile(path).load() == ()
 
 
 def test_a_file_cut_short_anywhere_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "s"
     StateFile(path).save(FULL)
-    text = path.read_text()
-    for length in range(1, len(text) - 1, 37):
-        path.write_text(text[:length])
-        assert StateFile(path).load() != ""
+    for whole in (path, path.with_name("good.json")):
+        text = whole.read_text()
+        for length in range(1, len(text) - 1, 37):
+            whole.write_text(text[:length])
+            assert len(StateFile(path).load()) == 1
+        whole.write_text(text)
+    assert StateFile(path).load() == ()
+
+
+def test_the_large_file_is_written_only_for_a_new_good_configuration(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "s")
+    file.save(FULL)
+    before = file.good_path.stat().st_ino
+    file.save(dataclasses.replace(FULL, written="x"))
+    assert file.good_path.stat().st_ino == before
+    assert StateFile(tmp_path / "s").load() == ()
 
 
 def test_what_could_not_be_saved_is_not_remembered(
