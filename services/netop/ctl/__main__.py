@@ -12,7 +12,7 @@ from importlib import import_module
 from netop import __version__
 
 # Each is a module beside this one.
-COMMANDS = ("status", "counters", "plan", "render", "validate", "cleanup")
+COMMANDS = ("status", "explain", "counters", "history", "plan", "render", "validate", "cleanup")
 
 
 def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:

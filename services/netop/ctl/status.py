@@ -57,13 +57,18 @@ def run(arguments: argparse.Namespace) -> int:
 def observe(store: Store, ask: Ask) -> NodeView:
     """Return the node as it is; raises OSError where systemd cannot be asked."""
     damaged: list[str] = []
-    documents = Documents(
+    documents = read_documents(store, damaged)
+    return node_view(documents, damaged, daemon_views(read_units(ask)))
+
+
+def read_documents(store: Store, damaged: list[str]) -> Documents:
+    """Return the documents; what is wrong with one that cannot be used goes to `damaged`."""
+    return Documents(
         desired=_read(store, Desired, damaged),
         links=_read(store, Links, damaged),
         served=_read(store, Served, damaged),
         attached=_read(store, Attached, damaged),
     )
-    return node_view(documents, damaged, daemon_views(read_units(ask)))
 
 
 def _read(store: Store, kind: type[D], damaged: list[str]) -> D | None:

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from netop import __version__
 from netop.bpf_guardian.filters import PRIORITY
+from netop.ctl.__main__ import COMMANDS
 from netop.ctl.cleanup import without_sections
 from netop.frr_templater.template import HEADER
 from netop.netlink_reconciler.link import GROUP
@@ -65,3 +70,27 @@ def test_each_library_is_a_dependency_of_the_package() -> None:
         assert told in project
     assert "bcc" in modules
     assert " python3-bpfcc," in control
+
+
+def test_the_manual_and_the_completion_know_every_command() -> None:
+    manual = (SOURCE / "packaging" / "man" / "netopctl.1").read_text(encoding="utf-8")
+    completion = (SOURCE / "packaging" / "completion" / "netopctl").read_text(encoding="utf-8")
+    listed = re.search(r'commands="(.+)"', completion)
+    assert listed is not None
+    assert tuple(listed[1].split()) == COMMANDS
+    for command in COMMANDS:
+        assert f"\n.Cm {command}\n" in manual
+        assert f"\n.It Cm {command}\n" in manual
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_completion_knows_every_option(command: str) -> None:
+    completion = (SOURCE / "packaging" / "completion" / "netopctl").read_text(encoding="utf-8")
+    help_text = subprocess.run(
+        [sys.executable, "-m", "netop.ctl", command, "--help"],
+        cwd=SOURCE, env={**os.environ, "PYTHONPATH": "services"},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    offered = re.search(rf'^        {command}\) options\+="(.*)" ;;$', completion, re.MULTILINE)
+    known = set(offered[1].split()) if offered else set()
+    assert known == set(re.findall(r"--[a-z-]+", help_text)) - {"--help"}
