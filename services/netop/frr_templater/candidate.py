@@ -38,7 +38,8 @@ class Maker:
 
     `origin` is its path, for complaints, `mark` its digest: what was refused with one
     template may do with another. `asn` is what config.yaml says of the default VRF's AS
-    number, if it does, `running` the version of FRR, if it is known. One maker is for one intent; only its VRFs may vary.
+    number, if it does, `running` the version of FRR, if it is known. One maker is for one
+    intent; only its VRFs may vary.
     """
 
     frr: Frr
