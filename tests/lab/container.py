@@ -6,17 +6,17 @@ import re
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.cache import Cache, Held, remove_tree
+from tests.lab.cache import Cache, Held
 from tests.lab.node import ENVIRONMENT, Node
 from tests.lab.process import LabError, tail
 from tests.lab.progress import Progress
 from tests.lab.roots import Mounting, discardable, nspawn_command
+from tests.lab.rundir import RunDirectory
 
 BOOT_LIMIT = 60.0
 
@@ -37,7 +37,8 @@ class Container(Node):
     ) -> None:
         super().__init__("container", progress, cache.scratch("failures"))
         self._root = root
-        self._directory = Path(tempfile.mkdtemp(prefix="container-", dir=cache.scratch("run")))
+        self._run_directory = RunDirectory.make(cache, "container")
+        self._directory = self._run_directory.path
         self._leader = 0
         self._process = self._spawn(binds)
         try:
@@ -52,7 +53,7 @@ class Container(Node):
 
     def _spawn(self, binds: Sequence[Bind]) -> subprocess.Popen[bytes]:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._notify.bind(str(self._directory / "notify"))
+        self._notify.bind(str(self._run_directory.sockets / "notify"))
         mounting = with_headers(discardable([self._root.path / "root"], self._directory / "mnt"))
         command = nspawn_command(mounting, [
             "--boot", "--private-network", "--capability=all", "--notify-ready=yes",
@@ -63,10 +64,10 @@ class Container(Node):
         with self.console.open("wb") as console:
             return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                pass_fds=[self._root.lock], start_new_session=True,
+                pass_fds=[self._root.lock, self._run_directory.lock], start_new_session=True,
                 env={
                     **os.environ,
-                    "NOTIFY_SOCKET": str(self._directory / "notify"),
+                    "NOTIFY_SOCKET": str(self._run_directory.sockets / "notify"),
                     # As on a machine: sysctls can be written, bpf() and what else may be called.
                     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "yes",
                     "SYSTEMD_SECCOMP": "0",
@@ -124,7 +125,7 @@ class Container(Node):
             self._process.wait()
         self._notify.close()
         if self._directory.exists():
-            remove_tree(self._directory)
+            self._run_directory.remove()
 
 
 def with_headers(mounting: Mounting) -> Mounting:

@@ -12,6 +12,7 @@ from tests.lab.image import MachineImage
 from tests.lab.progress import Progress
 from tests.lab.qemu import Hardware
 from tests.lab.roots import NodeRoot, WorkshopLayer
+from tests.lab.rundir import sweep
 from tests.lab.saved import SavedMachine, boot_afresh, start_saved
 from tests.lab.vm import Source, VirtualMachine
 from tests.lab.workshop import Workshop
@@ -39,6 +40,7 @@ class Lab:
         self.host = Host(self.progress)
         self.host.prepare()
         self.cache = Cache(self.progress)
+        sweep(self.cache)
 
     @cached_property
     def node_root(self) -> Held:

@@ -2,18 +2,18 @@
 """A node as a machine with a kernel of its own: VRFs, BPF and traffic."""
 
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.lab.cache import Cache, Held, remove_tree
+from tests.lab.cache import Cache, Held
 from tests.lab.node import ENVIRONMENT, Node
 from tests.lab.process import LabError, tail
 from tests.lab.progress import Progress
 from tests.lab.qemu import Boot, Hardware, Qmp, free_port, kill, make_overlay, start
+from tests.lab.rundir import RunDirectory, remove_run
 from tests.lab.ssh import Liveness, Ssh, running
 
 BOOT_LIMIT = 240.0
@@ -45,19 +45,22 @@ class VirtualMachine(Node):
     def boot(cls, cache: Cache, source: "Source", progress: Progress, *,
              name: str = "vm", survives: bool = False) -> Self:  # fmt: skip
         """Start a machine and wait until it answers; from a saved state if `source` has one."""
-        directory = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=cache.scratch("run")))
-        # Paths of sockets are limited to 108 characters, those of a cache are not.
-        sockets = Path(tempfile.mkdtemp(prefix="netop-lab-"))
-        make_overlay(source.backing, source.backing_kind, directory / "disk.qcow2")
-        boot = Boot(source.image.path, directory / "disk.qcow2", directory, sockets, free_port(),
+        place = RunDirectory.make(cache, name)
+        disk = place.path / "disk.qcow2"
+        make_overlay(source.backing, source.backing_kind, disk)
+        boot = Boot(source.image.path, disk, place.path, place.sockets, free_port(),
                     source.state, survives)  # fmt: skip
         try:
-            process = start(boot, source.hardware, source.locks)
+            process = start(boot, source.hardware, (*source.locks, place.lock))
         except LabError:
-            remove_tree(directory)
-            remove_tree(sockets)
+            remove_run(place.path)
             raise
-        found = Running(process.pid, boot.port, str(source.key), str(directory), str(sockets))
+        finally:
+            # From now on the machine holds it.
+            os.close(place.lock)
+        found = Running(
+            process.pid, boot.port, str(source.key), str(place.path), str(place.sockets)
+        )
         machine = cls(found, progress, cache.scratch("failures"), name)
         try:
             machine.await_boot(settled=source.state is not None)
@@ -141,8 +144,7 @@ class VirtualMachine(Node):
         self.ssh.close()
         kill(self.running.pid)
         self._await_end(10)
-        remove_tree(self.directory)
-        remove_tree(self._sockets)
+        remove_run(self.directory)
 
     def _await_end(self, patience: float) -> None:
         end = time.monotonic() + patience

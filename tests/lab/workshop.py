@@ -2,13 +2,13 @@
 """A Debian 13 with what makes and checks packages, for one command at a time."""
 
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.lab.cache import Cache, Held, remove_tree
+from tests.lab.cache import Cache, Held
 from tests.lab.process import Result
 from tests.lab.roots import discardable, spawn
+from tests.lab.rundir import RunDirectory
 from tests.lab.source import files_of
 
 TREE = "/tree"
@@ -27,13 +27,13 @@ class Workshop:
         The directory `out` is /out for the command, and keeps what it puts there.
         Raises CommandError when the command fails.
         """
-        place = Path(tempfile.mkdtemp(prefix="workshop-", dir=self._cache.scratch("run")))
+        directory = RunDirectory.make(self._cache, "workshop")
         try:
-            copy = place / "tree"
+            copy = directory.path / "tree"
             copy_tree(source, copy)
-            return self._spawn(place, copy, command, out)
+            return self._spawn(directory.path, copy, command, out)
         finally:
-            remove_tree(place)
+            directory.remove()
 
     def _spawn(self, place: Path, copy: Path, command: str, out: Path | None) -> Result:
         binds: Sequence[str] = [f"--bind={copy}:{TREE}"]
