@@ -42,29 +42,34 @@ types: $(VENV)/.ready
 unit: $(VENV)/.ready
 	@$(BIN)/pytest -q tests/unit
 
+.PHONY: python
+python:
+	@command -v python3 >/dev/null || { echo "==> installing python3"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3 >/dev/null; }
+
 .PHONY: shellcheck
-shellcheck: ## Check the scripts
+shellcheck: python ## Check the scripts
 	@$(LAB) prepare
 	@git ls-files -z -- '*.sh' .ci/run tests/lab/fabric/tree/usr/local/sbin | xargs -0 shellcheck
 
 .PHONY: deb
-deb: ## Build dist/netop_<version>_all.deb in a Debian 13 of its own
+deb: python ## Build dist/netop_<version>_all.deb in a Debian 13 of its own
 	@$(LAB) deb
 
 .PHONY: lintian
-lintian: ## Build the package and have lintian look at it
+lintian: python ## Build the package and have lintian look at it
 	@$(LAB) lintian
 
 .PHONY: demo
-demo: ## A node in a fabric: from resources to traffic (SOURCE=kubernetes for a real API server)
+demo: python ## A node in a fabric: from resources to traffic (SOURCE=kubernetes for a real API server)
 	@$(LAB) demo $(if $(filter kubernetes,$(SOURCE)),--kubernetes)
 
 .PHONY: login
-login: ## A shell on the demo's node
+login: python ## A shell on the demo's node
 	@$(LAB) login
 
 .PHONY: demo-down
-demo-down: ## Take the demo's node down
+demo-down: python ## Take the demo's node down
 	@$(LAB) down
 
 # In the order of their patience: what fails fast fails first.
