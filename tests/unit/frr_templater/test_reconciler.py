@@ -181,7 +181,7 @@ async def test_a_refusal_survives_a_restart_and_ends_with_another_frr(node: Node
     assert node.served == {"blue": 5002}
     node.frr.refused, node.frr.number = "", "10.4"
     node.frr.boot()
-    assert await node.settle() == "2 VRFs served, generation 1"
+    assert (await node.settle()).startswith("2 VRFs served, generation 1")
 
 
 async def test_one_resource_that_vtysh_refuses_is_left_out_alone(node: Node) -> None:
