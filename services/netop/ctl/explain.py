@@ -65,6 +65,9 @@ def _explain_vrf(view: VrfView, documents: Documents) -> Iterator[str]:
     yield from _links(view, documents)
     yield from _bpf(view, documents)
     yield f"FRR: {view.frr.text}{f': {view.frr.reason}' if view.frr.reason else ''}"
+    if view.bgp != NOTHING:
+        session = view.bgp.reason or f"established, prefixes {view.bgp.text}"
+        yield f"BGP over {LinkNames.of(view.name).veth_default}: {session}"
     served = documents.served
     if served is not None and served.reload.finished:
         reload = served.reload

@@ -13,6 +13,8 @@ from netop.common.documents import Attached, Desired, Document, Links, Served
 from netop.common.store import DocumentError, Store
 from netop.ctl.health import Finding, Health
 from netop.ctl.node import NodeView, node_view
+from netop.ctl.sessions import Ask as AskSessions
+from netop.ctl.sessions import ask_vtysh, read_sessions
 from netop.ctl.table import Page, Table, print_page
 from netop.ctl.units import Ask, ask_systemctl, daemon_views, read_units
 from netop.ctl.vrfs import Documents
@@ -54,20 +56,23 @@ def run(arguments: argparse.Namespace) -> int:
     return int(view.verdict.health)
 
 
-def observe(store: Store, ask: Ask) -> NodeView:
+def observe(store: Store, ask: Ask, sessions: AskSessions = ask_vtysh) -> NodeView:
     """Return the node as it is; raises OSError where systemd cannot be asked."""
     damaged: list[str] = []
-    documents = read_documents(store, damaged)
+    documents = read_documents(store, damaged, sessions)
     return node_view(documents, damaged, daemon_views(read_units(ask)))
 
 
-def read_documents(store: Store, damaged: list[str]) -> Documents:
+def read_documents(
+    store: Store, damaged: list[str], sessions: AskSessions = ask_vtysh
+) -> Documents:
     """Return the documents; what is wrong with one that cannot be used goes to `damaged`."""
     return Documents(
         desired=_read(store, Desired, damaged),
         links=_read(store, Links, damaged),
         served=_read(store, Served, damaged),
         attached=_read(store, Attached, damaged),
+        sessions=read_sessions(sessions),
     )
 
 
@@ -90,7 +95,7 @@ def _tables(view: NodeView) -> Iterator[Table]:
         for daemon in view.daemons
     ))  # fmt: skip
     if view.vrfs:
-        columns = ("VRF", "VNI", "RESOURCES", "LINKS", "BPF", "FRR", "TROUBLE")
+        columns = ("VRF", "VNI", "RESOURCES", "LINKS", "BPF", "FRR", "BGP", "TROUBLE")
         yield Table(columns, tuple(
             (vrf.name, "-" if vrf.vni is None else str(vrf.vni),
              *(finding for _, finding in vrf.stages), vrf.trouble)

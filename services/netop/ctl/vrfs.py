@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netop.common.documents import (
@@ -17,6 +18,7 @@ from netop.common.documents import (
 )
 from netop.common.names import LinkNames
 from netop.ctl.health import Finding, Health, broken, waiting, well, worst
+from netop.ctl.sessions import ESTABLISHED, Session
 
 #: Where a stage has nothing to do.
 NOTHING = well("-")
@@ -24,12 +26,16 @@ NOTHING = well("-")
 
 @dataclass(frozen=True)
 class Documents:
-    """What the daemons have published; None where a document is not there or is damaged."""
+    """What the daemons have published; None where a document is not there or is damaged.
+
+    `sessions` are FRR's own word, and None for whom FRR does not answer.
+    """
 
     desired: Desired | None
     links: Links | None
     served: Served | None
     attached: Attached | None
+    sessions: Mapping[str, Session] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class VrfView:
     links: Finding
     bpf: Finding
     frr: Finding
+    bgp: Finding
 
     @property
     def stages(self) -> tuple[tuple[str, Finding], ...]:
@@ -51,6 +58,7 @@ class VrfView:
             ("links", self.links),
             ("bpf", self.bpf),
             ("frr", self.frr),
+            ("bgp", self.bgp),
         )
 
     @property
@@ -92,6 +100,7 @@ class _Vrf:
             links=self._links(wanted),
             bpf=self._bpf(wanted),
             frr=self._frr(wanted),
+            bgp=self._bgp(wanted),
         )
 
     def _desired(self) -> DesiredVrf | None:
@@ -176,6 +185,23 @@ class _Vrf:
         if served.generation >= self._generation() and served.problems:
             return broken(text, str(served.problems[0]))
         return waiting(text, f"FRR does not serve VNI {wanted.vni} yet")
+
+    def _bgp(self, wanted: DesiredVrf | None) -> Finding:
+        sessions = self.documents.sessions
+        served = self.documents.served
+        if wanted is None or wanted.vni is None or sessions is None or served is None:
+            return NOTHING
+        if not any(vrf.name == self.name for vrf in served.vrfs):
+            return NOTHING
+        name = LinkNames.of(self.name).veth_default
+        session = sessions.get(name)
+        if session is None:
+            return broken(
+                "none", f"FRR has no session over {name}; see vtysh -c 'show bgp summary'"
+            )
+        if session.state != ESTABLISHED:
+            return waiting(session.state, f"the BGP session over {name} is {session.state}")
+        return well(f"{session.received} in, {session.sent} out")
 
 
 def attachment(item: Attachment) -> Finding:

@@ -16,6 +16,7 @@ from netop.common.problem import Problem
 from netop.common.store import Store
 from netop.ctl.health import Health
 from netop.ctl.node import NodeView, node_view
+from netop.ctl.sessions import read_sessions
 from netop.ctl.status import as_json, observe, page
 from netop.ctl.table import plain, print_page
 from netop.ctl.units import DAEMONS, TARGET, daemon_views, parse_units, read_units
@@ -135,6 +136,39 @@ def test_an_interface_that_does_not_exist_may_come_yet() -> None:
     ]
 
 
+SUMMARY = {
+    "ipv4Unicast": {
+        "peers": {
+            "dv.red": {"state": "Established", "pfxRcd": 3, "pfxSnt": 1},
+            "dv.blue": {"state": "Active", "pfxRcd": 0},
+            "192.0.2.1": {"state": "Established"},
+        }
+    },
+    "ipv6Unicast": {"peers": {"dv.red": {"state": "Established", "pfxRcd": 2, "pfxSnt": 2}}},
+    "l2VpnEvpn": {},
+}
+
+
+def test_the_sessions_of_a_vrf_are_told_where_frr_answers() -> None:
+    sessions = read_sessions(lambda: json.dumps(SUMMARY))
+    view = view_of(dataclasses.replace(well_documents(), sessions=sessions))
+    assert vrf_of(view, "red").bgp.text == "5 in, 3 out"
+    assert vrf_of(view, "mgmt_vrf").bgp.text == "-"
+    assert vrf_of(view, "blue").trouble == "the BGP session over dv.blue is Active"
+    assert view.verdict.health == Health.WAITING
+
+
+def test_a_session_that_frr_does_not_have_is_told() -> None:
+    view = view_of(dataclasses.replace(well_documents(), sessions={}))
+    assert "no session over dv.red" in vrf_of(view, "red").trouble
+
+
+def test_where_frr_does_not_answer_nothing_is_said_of_sessions() -> None:
+    assert read_sessions(lambda: None) is None
+    assert read_sessions(lambda: "% no") is None
+    assert read_sessions(lambda: '{"ipv4Unicast": {"peers": {"a": {}}}}') is None
+
+
 def test_nothing_published_yet_names_the_daemon_to_look_at() -> None:
     documents = dataclasses.replace(well_documents(), served=None)
     view = view_of(documents)
@@ -224,7 +258,7 @@ def test_damaged_documents_are_told_and_hide_nothing_else(tmp_path: Path) -> Non
         store.path(type(document)).parent.mkdir()
         store.publish(document)
     (tmp_path / "netlink-reconciler" / "links.json").write_text("{", encoding="utf-8")
-    view = observe(store, lambda _: systemctl())
+    view = observe(store, lambda _: systemctl(), lambda: None)
     assert view.verdict.health == Health.BROKEN
     assert "links.json: is not JSON" in view.verdict.text
     assert vrf_of(view, "red").frr.text == "served"
@@ -236,7 +270,7 @@ def test_the_page_is_plain_text_in_a_pipe() -> None:
     lines = stream.getvalue().splitlines()
     assert lines[0] == "3 of 3 VRFs served"
     assert [line.split() for line in lines if line.startswith("red")] == [
-        ["red", "5001", "2", "up", "3", "of", "3", "served"]
+        ["red", "5001", "2", "up", "3", "of", "3", "served", "-"]
     ]
     assert "\x1b" not in stream.getvalue()
 
