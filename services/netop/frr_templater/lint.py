@@ -90,7 +90,7 @@ class _Lint:
 
     def _take_version(self, statement: Statement) -> None:
         written = statement.text.split()[2]
-        if self.running and _minor(written) != _minor(self.running):
+        if self.running and _major(written) != _major(self.running):
             self._issue(
                 statement,
                 f"says `{statement.text}`, and FRR {self.running} runs: it then takes the "
@@ -193,8 +193,8 @@ class _Lint:
         )  # fmt: skip
 
 
-def _minor(version: str) -> list[str]:
-    return version.split(".")[:2]
+def _major(version: str) -> str:
+    return version.partition(".")[0]
 
 
 def _named_in(path: Iterable[str], names: frozenset[str]) -> bool:

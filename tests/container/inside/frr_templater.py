@@ -265,6 +265,35 @@ def test_bgpd_hangs(node: Documents) -> None:
     assert bindings() == {"vr.blue": 100, "vr.red": 200}
 
 
+def test_frr_hangs_in_the_middle_of_a_reload(node: Documents) -> None:
+    """systemd ends the reload at its limit, here ten seconds instead of two minutes."""
+    limit = Path("/run/systemd/system/frr.service.d/limit.conf")
+    limit.parent.mkdir(parents=True, exist_ok=True)
+    limit.write_text("[Service]\nTimeoutSec=10s\n")
+    run("systemctl", "daemon-reload")
+    good, count, since = FRR_CONF.read_text(), reloads(), now()
+    try:
+        node.want(2, BLUE, RED, MGMT)
+        wait_until(lambda: reloads() > count, "the reload begins")
+        kill("bgpd.pid", signal.SIGSTOP)
+        wait_until(lambda: "ended or hung" in journal(since), "the hang is noticed", 120)
+        assert FRR_CONF.read_text() == good, "should FRR start anew, then from this"
+        assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
+    finally:
+        kill("bgpd.pid", signal.SIGCONT)
+        limit.unlink()
+        run("systemctl", "daemon-reload")
+    node.await_generation(2, 120)
+    assert bindings() == {"vr.blue": 100, "vr.red": 200}
+
+
+def test_the_bus_is_started_anew(node: Documents) -> None:
+    run("systemctl", "restart", "dbus.service")
+    node.want(2, BLUE, RED, MGMT)
+    node.await_generation(2, 120)
+    assert bindings() == {"vr.blue": 100, "vr.red": 200}
+
+
 def test_many_vrfs_leave_without_a_long_reload(node: Documents) -> None:
     node.want(2, BLUE, *(vrf(f"v{n:02}", 1000 + n, 1, 2, 3, 4) for n in range(24)))
     node.await_generation(2, 120)

@@ -79,7 +79,7 @@ def test_a_hint_that_was_left_behind() -> None:
 
 
 def test_a_stale_version_line_is_told() -> None:
-    assert lint("frr version 10.3\n", frozenset(), running="10.3.1") == ()
+    assert lint("frr version 10.3\n", frozenset(), running="10.4.1") == ()
     [issue] = lint("frr version 8.4\n", frozenset(), running="10.3")
     assert issue.harmless
     assert "it then takes the defaults of 8.4" in str(issue)
