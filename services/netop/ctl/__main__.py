@@ -12,7 +12,9 @@ from importlib import import_module
 from netop import __version__
 
 # Each is a module beside this one.
-COMMANDS = ("status", "explain", "counters", "history", "plan", "render", "validate", "cleanup")
+COMMANDS = (
+    "status", "explain", "topology", "counters", "history", "plan", "render", "validate", "cleanup",
+)  # fmt: skip
 
 
 def parser(names: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
