@@ -178,7 +178,7 @@ class Frr:
         try:
             return await self.run(command, limit)
         except ProcessError as error:
-            raise NotAliveError(str(error)) from error
+            raise NotAliveError(f"{error}; does one of FRR's daemons hang?") from error
 
 
 def _json_values(text: str) -> list[object]:

@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class ProcessError(Exception):
@@ -45,7 +46,9 @@ async def run(command: Sequence[str], limit: float) -> Completed:
     try:
         output, errors = await asyncio.wait_for(process.communicate(), limit)
     except TimeoutError as error:
-        raise ProcessError(f"`{' '.join(command)}` gave no answer in {limit:g} s") from error
+        raise ProcessError(
+            f"`{Path(command[0]).name} ... {command[-1]}` gave no answer in {limit:g} s"
+        ) from error
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

@@ -12,7 +12,7 @@ from typing import Any
 
 import sdbus
 from sdbus import DbusInterfaceCommonAsync, dbus_method_async, dbus_property_async
-from sdbus.exceptions import SdBusBaseError
+from sdbus.exceptions import SdBusBaseError, SdBusLibraryError
 
 _NAME = "org.freedesktop.systemd1"
 _MANAGER_PATH = "/org/freedesktop/systemd1"
@@ -128,4 +128,6 @@ class Service:
         """Return what to raise; the next call connects anew, should the bus be gone."""
         self._manager = self._unit = None
         self._slots.clear()
-        return SystemdError(f"{sentence}: {error}")
+        # The library's own errors are places in its source.
+        why = "the bus is gone" if isinstance(error, SdBusLibraryError) else error
+        return SystemdError(f"{sentence}: {why}")
