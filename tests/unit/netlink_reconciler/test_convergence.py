@@ -192,3 +192,28 @@ def test_no_link_goes_up_that_frr_does_not_serve(
 
     kernel.before = served_only
     converge(kernel, wanted, serving)
+
+
+@settings(max_examples=60, deadline=None)
+@given(kernels(), documents(), st.integers(0, 2**32), st.floats(0.05, 0.5))
+def test_refusals_and_lost_answers_are_survived(
+    kernel: FakeKernel, told: tuple[Desired, Served], seed: int, rate: float
+) -> None:
+    wanted, serving = told
+    chance = random.Random(seed)
+    vnis = {vrf.name: vrf.vni for vrf in wanted.vrfs}
+
+    def whole(step: Step) -> None:
+        """A link goes up only when all five are there, whatever was refused before."""
+        if isinstance(step, Switch) and step.up:
+            assert {f"{prefix}.{step.vrf}" for prefix in PREFIXES} <= kernel.names().keys()
+            assert kernel.names()[f"vx.{step.vrf}"].attributes.vni == vnis[step.vrf]
+
+    kernel.before = whole
+    kernel.refuse = lambda _: "Out of memory" if chance.random() < rate else ""
+    for _ in range(4):
+        steps = make_plan(wanted, serving, kernel.observe(wanted.node, tables=True)).steps
+        kernel.apply(steps)
+    kernel.refuse = lambda _: ""
+    plan = converge(kernel, wanted, serving)
+    check(kernel, plan, wanted)
