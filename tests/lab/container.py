@@ -57,7 +57,7 @@ class Container(Node):
         mounting = with_headers(discardable([self._root.path / "root"], self._directory / "mnt"))
         command = nspawn_command(mounting, [
             "--boot", "--private-network", "--capability=all", "--notify-ready=yes",
-            "--console=read-only", "--machine", self._directory.name.replace("_", "-"),
+            "--console=read-only", "--machine", self._directory.name.replace("_", "0"),
             "--hostname=node", "--link-journal=no", "--resolv-conf=off", "--timezone=off",
             *(f"--bind-ro={bind.source}:{bind.target}" for bind in binds),
         ])  # fmt: skip

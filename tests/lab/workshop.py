@@ -43,7 +43,7 @@ class Workshop:
         return spawn(
             discardable(self._layers, place / "mnt"),
             ["--as-pid2", "--pipe", "--private-network", "--resolv-conf=off", *binds,
-             f"--machine={place.name.replace('_', '-')}", f"--chdir={TREE}",
+             f"--machine={place.name.replace('_', '0')}", f"--chdir={TREE}",
              "--setenv=LC_ALL=C.UTF-8", "--setenv=PYTHONDONTWRITEBYTECODE=1",
              "--", "sh", "-ec", command],
         )  # fmt: skip
