@@ -213,6 +213,10 @@ class CrdWatcher:
             self._retry_at = None
             self._backoff.reset()
 
+    def _problems(self) -> tuple[Problem, ...]:
+        """Return what was left out, of the resources and of config.yaml."""
+        return (*self._rejected, *(self._settings.problems if self._settings else ()))
+
     def _report(self, now: float) -> Report:
         conditions = dict(self._conditions())
         self._tell(conditions)
@@ -222,7 +226,7 @@ class CrdWatcher:
         situation = Situation(
             desired=self._publisher.published,
             resources=len(last_good.resources) if last_good else 0,
-            rejected=self._rejected,
+            rejected=self._problems(),
             troubles=(*conditions.values(), *waits),
             due=self._due_text if self._debounce.since is not None else "",
         )
@@ -252,8 +256,7 @@ class CrdWatcher:
     def _tell(self, conditions: dict[str, str]) -> None:
         sentences = dict(conditions)
         about: dict[str, dict[str, object]] = {}
-        problems = (*self._rejected, *(self._settings.problems if self._settings else ()))
-        for problem in problems:
+        for problem in self._problems():
             key = f"{problem.subject}: {problem.field}" if problem.field else problem.subject
             told = sentences.get(key)
             sentences[key] = f"{told}; {problem}" if told else f"rejected: {problem}"
