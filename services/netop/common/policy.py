@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,6 +34,13 @@ class PrefixRule:
     action: Action
     ge: int | None = None
     le: int | None = None
+
+    @property
+    def prefix(self) -> str:
+        """The prefix as FRR writes it (inet_ntop(3)); ipaddress differs between Pythons."""
+        family = socket.AF_INET if self.cidr.version == 4 else socket.AF_INET6
+        address = socket.inet_ntop(family, self.cidr.network_address.packed)
+        return f"{address}/{self.cidr.prefixlen}"
 
     @classmethod
     def parse(cls, field: Field, index: int) -> PrefixRule:
