@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.fabric import BLUE, RED, WORKLOAD
+from tests.lab.fabric import BLUE, MGMT, RED, WORKLOAD
 from tests.lab.vm import VirtualMachine
 
 DEMO = Path(__file__).parents[1] / "lab" / "fabric" / "netop"
@@ -33,13 +33,14 @@ class ServedNode:
         self.machine.copy_in(SETTLED, SETTLED_AT)
 
     def await_traffic(self) -> None:
-        """Wait until red and blue reach the workload."""
-        for tenant in (RED, BLUE):
-            self.machine.wait_until(
-                f"ip netns exec {tenant.name} ping -n -q -c 1 -W 1 {WORKLOAD.ipv4}",
-                why=f"traffic between {tenant.name} and the workload",
-                timeout=PATIENCE * 2,
-            )
+        """Wait until every tenant reaches the workload, by IPv4 and IPv6."""
+        for tenant in (RED, BLUE, MGMT):
+            for address in WORKLOAD.addresses:
+                self.machine.wait_until(
+                    f"ip netns exec {tenant.name} ping -n -q -c 1 -W 1 {address}",
+                    why=f"traffic between {tenant.name} and {address}",
+                    timeout=PATIENCE * 2,
+                )
 
     def manifest(self, name: str, text: str) -> None:
         self.machine.write(f"{MANIFESTS}/{name}.yaml", text)
