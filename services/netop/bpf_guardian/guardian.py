@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from netop.bpf_guardian.events import Changes
 from netop.bpf_guardian.fdstore import FdStore
 from netop.bpf_guardian.fights import Fights
-from netop.bpf_guardian.filters import Place
+from netop.bpf_guardian.grace import Grace
 from netop.bpf_guardian.kernel import Kernel
 from netop.bpf_guardian.libbpf import BpfError, Libbpf
 from netop.bpf_guardian.links import KernelLink, LinkTable
@@ -46,6 +46,7 @@ class Guardian:
     journal: Journal
     clock: Callable[[], float]
     fights: Fights = field(default_factory=Fights)
+    grace: Grace = field(default_factory=Grace)
     backoff: Backoff = field(default_factory=Backoff)
     router: Router | None = None
     _links: LinkTable = field(default_factory=dict)
@@ -77,13 +78,15 @@ class Guardian:
         self.journal.generation = wishes.generation or None
         outcome = Outcome(wishes)
         changes = self.take_changes()
+        names = (*wishes.names, *self.grace.lingering(wishes.names, self.clock()))
         retired: Router | None = None
         try:
-            looked_at = self._look(changes, wishes)
-            if wishes.names:
-                retired = await self._make_sure_of_program(wishes.names)
+            looked_at = self._look(changes, names)
+            if names:
+                retired = await self._make_sure_of_program(names)
             if self.router is not None:
-                outcome = self._put_right(self.router, wishes, looked_at)
+                steps = self._steps(self.router, names, looked_at)
+                outcome = self._apply(self.router, wishes, steps)
             self._lost = False
         except (RtnetlinkError, BpfError) as error:
             self._lost = True
@@ -93,16 +96,16 @@ class Guardian:
             retired.close()
         return self._tell(outcome)
 
-    def _look(self, changes: Changes, wishes: Wishes) -> frozenset[int]:
+    def _look(self, changes: Changes, names: tuple[str, ...]) -> frozenset[int]:
         """Return the interfaces to look at: those that events named, or else all of them."""
         everything = changes.everything or not changes.indexes or self._lost
-        if everything or wishes.names != self._wanted:
+        if everything or names != self._wanted:
             self._links = self.kernel.links()
             looked_at = frozenset(self._links)
         else:
             self._links = self.kernel.refreshed(self._links, changes.indexes)
             looked_at = changes.indexes & self._links.keys()
-        self._wanted = wishes.names
+        self._wanted = names
         self._held = {index: held for index, held in self._held.items() if index in self._links}
         return looked_at
 
@@ -138,11 +141,11 @@ class Guardian:
         )
         return old
 
-    def _put_right(self, router: Router, wishes: Wishes, looked_at: frozenset[int]) -> Outcome:
+    def _steps(self, router: Router, names: Sequence[str], looked_at: frozenset[int]) -> Plan:
         present = {link.name: link for link in self._links.values()}
         unsure = {
             present[name].index
-            for name in wishes.names
+            for name in names
             if name in present and self._held.get(present[name].index) != router.info.id
         }
         indexes = sorted(looked_at | unsure)
@@ -150,14 +153,13 @@ class Guardian:
         observed = Observed(self._links, places, read_ports(self.libbpf, router), self._held)
         # A look at everything is also when our filters leave what is no longer wanted.
         everything = looked_at >= self._links.keys()
-        steps = plan(wishes.names, observed, router.info.id, indexes, detach=everything)
-        self._note_places(places, router.info.id)
-        return self._apply(router, wishes, steps)
-
-    def _note_places(self, places: dict[int, Place], program: int) -> None:
-        for index, place in places.items():
-            if place.program == program:
-                self._held[index] = program
+        steps = plan(names, observed, router.info.id, indexes, detach=everything)
+        self._held |= {
+            index: router.info.id
+            for index, place in places.items()
+            if place.program == router.info.id
+        }
+        return steps
 
     def _apply(self, router: Router, wishes: Wishes, steps: Plan) -> Outcome:
         now = self.clock()
@@ -178,7 +180,7 @@ class Guardian:
         tell_attached(self.journal, done)
         return Outcome(
             wishes,
-            waiting=steps.waiting,
+            waiting=tuple(name for name in steps.waiting if name in wishes.names),
             refused=self._names(refused),
             resting=frozenset(step.link.name for step in steps.attach) & resting,
         )
@@ -222,7 +224,7 @@ class Guardian:
         )
 
     def _retry(self, outcome: Outcome, problems: Sequence[Problem], now: float) -> float | None:
-        delays = [self.fights.next_look(now), self.workshop.retry()]
+        delays = [self.fights.next_look(now), self.workshop.retry(), self.grace.next_end(now)]
         unwritten = any(problem.subject == "attached.json" for problem in problems)
         if outcome.failure or outcome.refused or unwritten:
             delays.append(self.backoff.next())

@@ -13,6 +13,7 @@ import pytest
 from netop.bpf_guardian.fdstore import FdStore
 from netop.bpf_guardian.fights import PATIENCE, QUIET_AFTER, Fights
 from netop.bpf_guardian.filters import Place
+from netop.bpf_guardian.grace import GRACE
 from netop.bpf_guardian.guardian import Guardian
 from netop.bpf_guardian.libbpf import MapLayout
 from netop.bpf_guardian.links import KernelLink
@@ -270,10 +271,28 @@ async def test_interface_taken_out_of_the_configuration_is_let_go(world: World) 
     await world.pass_()
     world.configure("eth0")
     world.events.tell(6)
-    await world.pass_()
+    report = await world.pass_()
+    assert set(world.programs()) == {"mgmt0", "eth0"}
+    assert report.retry == GRACE
 
+    world.clock.now += GRACE
+    await world.pass_()
     assert set(world.programs()) == {"eth0"}
     assert "detached from mgmt0, which is no longer wanted" in world.sink.sentences()
+
+
+async def test_configuration_that_is_written_in_place_costs_nothing(world: World) -> None:
+    """Empty for a moment, then whole again."""
+    world.configure("mgmt0")
+    await world.pass_()
+    (world.root / "config.yaml").write_text("")
+    await world.pass_()
+    world.configure("mgmt0")
+    report = await world.pass_()
+
+    assert set(world.programs()) == {"mgmt0"}
+    assert report.retry is None
+    assert not any(line.startswith("detach") for line in world.kernel.log)
 
 
 async def test_foreign_filter_elsewhere_is_left_alone(world: World) -> None:
