@@ -480,10 +480,12 @@ def test_events_wake_the_daemon_once_and_its_own_changes_never(node: Node) -> No
             await asyncio.to_thread(ip, f"link add veth{number} type dummy")
         await asyncio.sleep(0.5)
         assert not passes, "other people's links wake nobody"
-        began = time.monotonic()
         await asyncio.to_thread(ip, "link delete vx.red")
-        await asyncio.sleep(3)
-        assert passes[0] - began < 2
+        for _ in range(300):
+            if passes:
+                break
+            await asyncio.sleep(0.1)
+        assert passes, "a link that goes wakes it"
         assert len(passes) <= 3, passes
         assert "vx.red" in links()
         passes.clear()
