@@ -66,8 +66,9 @@ def zebra_crashes(node: ServedNode) -> int:
     """How many times zebra ended in FRR's own bug.
 
     FRR 10.3 keeps an interface that is gone on its timer wheel for router advertisements
-    while BGP peers over it, and dereferences it there (process_rtadv). Whoever deletes such
-    an interface takes FRR down for all VRFs until watchfrr and the templater have it back.
+    while BGP peers over it, and dereferences it there (process_rtadv). Whoever deletes
+    such an interface takes FRR down for all VRFs until watchfrr and the templater have
+    it back.
     """
     told = node.machine.output(
         "journalctl -b -q -o cat -t ZEBRA | grep -c wheel_timer_thread || true"
