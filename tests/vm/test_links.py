@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Links: the stories of inside/links.py on the node, and breakage with traffic under way."""
+"""Links: the stories of inside/links/ on the node, and breakage with traffic under way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_every_link_and_attribute_missing_or_wrong_is_mended(node: ServedNode) -
     machine.unpack(archive_of(SOURCE), "/run/links")
     done = machine.run(
         "cd /run/links && PYTHONPATH=services:. python3 -m pytest -q -p no:cacheprovider"
-        " --confcutdir=tests/vm/inside tests/vm/inside/links.py",
+        " --confcutdir=tests/vm/inside -o python_files='*.py' tests/vm/inside/links",
         check=False,
         timeout=PATIENCE,
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small model of the kernel's rules for links, driven by the very messages we send.
 
-Each rule was seen on Linux 6.12 or read in its source; `tests/vm/test_links.py` holds the
+Each rule was seen on Linux 6.12 or read in its source; `tests/vm/inside/links/` holds the
 reconciler against the real one.
 """
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address
 from socket import AF_INET, AF_INET6
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.backstop import Backstop
 from netop.netlink_reconciler.goal import Goal
-from netop.netlink_reconciler.link import GROUP, Attributes
+from netop.netlink_reconciler.link import GROUP
 from netop.netlink_reconciler.plan import make_plan
 from netop.netlink_reconciler.step import Switch
 from tests.unit.netlink_reconciler.fake_kernel import ADDRESS, MAC, UNDERLAY, FakeKernel
@@ -26,15 +26,6 @@ def steps(
 ) -> list[str]:
     actual = kernel.observe(NodeSettings(), tables=True)
     return [str(step) for step in make_plan(desired(vrfs), served(serves), actual).steps]
-
-
-def refusal(kernel: FakeKernel, vrfs: dict[str, int | None], vrf: str = "red") -> str:
-    before = dict(kernel.links)
-    plan = converge(kernel, desired(vrfs), served({}))
-    for index, link in before.items():
-        if link.vrf == vrf:
-            assert kernel.links[index] == link, "a refused VRF is left alone"
-    return plan.refused[vrf]
 
 
 def test_a_new_vrf_is_made_and_left_down() -> None:
@@ -199,71 +190,6 @@ def test_two_vrfs_swap_their_vnis() -> None:
     assert kernel.names()["vx.blue"].attributes.vni == 5001
 
 
-def test_a_renamed_vrf_waits_for_the_old_one_to_leave() -> None:
-    kernel = working({"red": 5001})
-    plan = converge(kernel, desired({"rouge": 5001}), served({"red": 5001}))
-    assert plan.refused == {
-        "rouge": "VNI 5001 is taken by vx.red, which stays until FRR has let go of it"
-    }
-    plan = converge(kernel, desired({"rouge": 5001}), served({}))
-    assert plan.goals == {"rouge": Goal.PREPARED}
-    assert not plan.refused
-
-
-def test_a_vni_of_somebody_else_is_refused_to_that_vrf_alone() -> None:
-    kernel = working({"green": 5009})
-    kernel.add("vx.blue", Attributes(kind="vxlan", vni=5003, port=4789, group=0, alias=""))
-    plan = converge(kernel, desired({"red": 5003, "green": 5009}), served({"green": 5009}))
-    assert set(plan.refused) == {"red"}
-    assert plan.refused["red"].startswith("VNI 5003 is taken by vx.blue")
-    assert not any(link.vrf == "red" for link in kernel.links.values())
-    assert kernel.names()["vx.green"].up
-
-
-def test_a_vni_on_another_port_or_over_ipv6_is_no_obstacle() -> None:
-    kernel = FakeKernel()
-    kernel.add_underlay()
-    kernel.add("a", Attributes(kind="vxlan", vni=5003, port=8472))
-    other = Attributes(kind="vxlan", vni=5003, port=4789, local=IPv6Address("fd00::1"))
-    actual = kernel.observe(NodeSettings(), tables=True)
-    assert make_plan(desired({"red": 5003}), None, actual).refused == {}
-    kernel.links[99] = kernel.add("b", other)
-    actual = kernel.observe(NodeSettings(), tables=True)
-    assert make_plan(desired({"red": 5003}), None, actual).refused == {}
-
-
-def test_a_refused_vrf_keeps_its_vni_and_may_block_another() -> None:
-    kernel = working({"red": 5001, "blue": 5002})
-    kernel.delete("dv.blue")
-    kernel.add("dv.blue", Attributes(kind="dummy", group=0, alias="hands off"))
-    before = dict(kernel.links)
-    plan = converge(
-        kernel, desired({"red": 5002, "blue": 5001}), served({"red": 5001, "blue": 5002})
-    )
-    assert plan.refused["blue"].startswith("dv.blue exists and is not ours")
-    assert plan.refused["red"].startswith("VNI 5002 is taken by vx.blue")
-    assert kernel.links == before
-
-
-@pytest.mark.parametrize("name", RED)
-def test_a_foreign_link_with_our_name_is_refused_and_kept(name: str) -> None:
-    kernel = FakeKernel()
-    kernel.add_underlay()
-    foreign = kernel.add(name, Attributes(kind="dummy", group=0, alias="uplink"))
-    plan = converge(kernel, desired({"red": 5001, "blue": 5002}), None)
-    assert set(plan.refused) == {"red"}
-    assert f"{name} exists and is not ours" in plan.refused["red"]
-    assert kernel.links[foreign.index] == foreign
-    assert "vx.blue" in kernel.names()
-
-
-def test_a_foreign_link_with_our_name_is_never_removed() -> None:
-    kernel = working({"red": 5001})
-    kernel.add("vr.mgmt", Attributes(kind="vrf", table=10, group=0, alias=""), up=True)
-    converge(kernel, desired({}), served({}))
-    assert set(kernel.names()) == {UNDERLAY, "vr.mgmt"}
-
-
 def test_a_link_that_was_renamed_is_replaced() -> None:
     kernel = working({"red": 5001})
     link = kernel.names()["vx.red"]
@@ -285,111 +211,6 @@ def test_a_crash_between_making_and_marking_is_mended() -> None:
         kernel.apply(first.steps[:cut])
         converge(kernel, desired({"red": 5001}), None)
         assert kernel.names()["vx.red"].attributes.hairpin is True
-
-
-def test_tables_in_use_are_passed_over() -> None:
-    kernel = FakeKernel()
-    kernel.add_underlay()
-    kernel.add("mgmt", Attributes(kind="vrf", table=50, group=0, alias=""))
-    kernel.busy_tables = frozenset({51, 52})
-    converge(kernel, desired({"red": 5001}), None)
-    assert kernel.names()["vr.red"].attributes.table == 53
-
-
-def test_without_a_free_table_the_last_in_the_alphabet_waits() -> None:
-    kernel = FakeKernel()
-    kernel.add_underlay()
-    node = NodeSettings(table_first=60, table_last=61)
-    wanted = desired({"a": 1, "b": 2, "c": 3}, node)
-    plan = converge(kernel, wanted, None)
-    assert plan.refused == {
-        "c": "all 2 routing tables 60-61 are in use; widen tableRange in config.yaml"
-    }
-    converge(kernel, desired({"a": 1, "c": 3}, node), None)
-    assert kernel.names()["vr.c"].attributes.table == 61
-
-
-def test_two_vrfs_in_one_table_are_parted() -> None:
-    kernel = working({"red": 5001, "blue": 5002})
-    kernel.alter("vr.red", table=50)
-    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
-    tables = [kernel.names()[name].attributes.table for name in ("vr.red", "vr.blue")]
-    assert tables == [51, 50]
-    kernel.add("mgmt", Attributes(kind="vrf", table=50, group=0, alias=""))
-    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
-    assert kernel.names()["vr.blue"].attributes.table == 52
-
-
-@pytest.mark.parametrize(
-    ("addresses", "told"),
-    [
-        (None, "dum.underlay does not exist"),
-        ((), "dum.underlay has no IPv4 address"),
-        ((ADDRESS, IPv4Address("10.0.0.8")), "has 2 IPv4 addresses (10.0.0.7, 10.0.0.8)"),
-    ],
-)
-def test_without_a_usable_underlay_links_stay_and_removals_go_on(
-    addresses: tuple[IPv4Address, ...] | None, told: str
-) -> None:
-    kernel = working({"red": 5001, "old": 5002})
-    kernel.alter("br.red", mtu=1500)
-    if addresses is None:
-        link = kernel.names()[UNDERLAY]
-        del kernel.links[link.index]
-    else:
-        kernel.addresses[UNDERLAY] = addresses
-    assert told in refusal(kernel, {"red": 5001})
-    assert "vx.old" not in kernel.names()
-    assert kernel.names()["vx.red"].up
-
-
-def test_an_underlay_that_changes_its_address_takes_the_tunnels_along() -> None:
-    kernel = working({"red": 5001})
-    before = {link.name: link.index for link in kernel.links.values()}
-    kernel.addresses[UNDERLAY] = (IPv4Address("10.9.9.9"),)
-    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
-    vxlan = kernel.names()["vx.red"].attributes
-    assert (str(vxlan.local), vxlan.mac) == ("10.9.9.9", "02:54:0a:09:09:09")
-    assert kernel.names()["br.red"].attributes.mac == "02:54:0a:09:09:09"
-    assert {link.name: link.index for link in kernel.links.values()} == before
-
-
-def test_an_underlay_that_was_made_anew_gets_new_tunnels() -> None:
-    kernel = working({"red": 5001})
-    kernel.delete(UNDERLAY)
-    assert "vx.red" not in kernel.names()
-    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
-    kernel.add_underlay()
-    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
-    assert kernel.names()["vx.red"].up
-
-
-def test_an_underlay_too_narrow_says_what_would_do() -> None:
-    kernel = FakeKernel()
-    kernel.add_underlay(mtu=1500)
-    assert refusal(kernel, {"red": 5001}) == (
-        "MTU 9000 does not fit through dum.underlay, whose MTU is 1500; "
-        "raise that to 9050, or lower mtu in config.yaml to 1450"
-    )
-    converge(kernel, desired({"red": 5001}, NodeSettings(mtu=1450)), None)
-    assert kernel.names()["vx.red"].attributes.mtu == 1450
-
-
-def test_one_vni_for_two_vrfs_goes_to_the_first() -> None:
-    kernel = FakeKernel()
-    kernel.add_underlay()
-    plan = converge(kernel, desired({"red": 5, "blue": 5}), None)
-    assert plan.refused == {"red": "VNI 5 is already that of VRF blue"}
-    assert "vx.blue" in kernel.names()
-
-
-def test_a_vrf_that_is_held_is_left_alone() -> None:
-    kernel = working({"red": 5001})
-    kernel.delete("vx.red")
-    actual = kernel.observe(NodeSettings(), tables=True)
-    plan = make_plan(desired({"red": 5001}), None, actual, held={"red": "later"})
-    assert plan.steps == ()
-    assert plan.refused == {"red": "later"}
 
 
 def test_no_vrf_reaches_further_than_its_table() -> None:
