@@ -42,7 +42,7 @@ def run(lab: Lab, source: Path, *, kubernetes: bool) -> None:
     try:
         cluster = Cluster.start(lab, source) if kubernetes else None
         if cluster:
-            left_running.remember(lab.cache, LeftRunning(machine.running, cluster.pid))
+            left_running.remember(lab.cache, LeftRunning(machine.running, cluster.process))
         Demo(lab, machine).run(package, cluster)
     except Exception as error:
         error.add_note(f"the node's journal and state: {machine.collect()}")

@@ -4,7 +4,6 @@
 import base64
 import json
 import os
-import signal
 import ssl
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.lab.apiserver import Binaries, Client, Collection, documents
+from tests.lab.identity import Identity
 from tests.lab.lab import Lab
 from tests.lab.node import Node
 from tests.lab.process import LabError
@@ -26,7 +26,7 @@ ON_NODE = "/etc/netop/kubeconfig"
 class Cluster:
     """An API server that serves the CRD; `kubeconfig` is for this host, `seen_from_node` there."""
 
-    pid: int
+    process: Identity
     kubeconfig: Path
     seen_from_node: Path
 
@@ -47,7 +47,7 @@ class Cluster:
             process.kill()
             said = Path(log.name).read_text(encoding="utf-8", errors="replace")
             raise LabError(f"the API server did not start:\n{said}")
-        return cls(process.pid, Path(paths[0]), Path(paths[1]))
+        return cls(Identity.of(process.pid), Path(paths[0]), Path(paths[1]))
 
     def bring_to(self, node: Node, manifests: Sequence[Path]) -> None:
         """Give the node its credential, then create the resources."""
@@ -56,9 +56,6 @@ class Cluster:
         for manifest in manifests:
             for text in documents(manifest.read_text(encoding="utf-8")):
                 routes_of(self.kubeconfig).apply(text)
-
-    def stop(self) -> None:
-        os.kill(self.pid, signal.SIGTERM)
 
 
 def routes_of(kubeconfig: Path) -> Collection:

@@ -6,6 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.lab.identity import Identity
 from tests.lab.process import LabError, run
 
 
@@ -82,20 +83,11 @@ class Ssh:
 class Liveness:
     """Tells while something is waited for whether waiting still makes sense."""
 
-    def __init__(self, pid: int, log: Path) -> None:
-        self._pid = pid
+    def __init__(self, process: Identity, log: Path) -> None:
+        self._process = process
         self._log = log
 
     def check(self) -> None:
         """Raises LabError when the process has ended."""
-        if not running(self._pid):
+        if not self._process.alive:
             raise LabError(f"the machine ended: {self._log.read_text(encoding='utf-8')}")
-
-
-def running(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return False
-    return fields[0] != "Z"

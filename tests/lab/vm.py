@@ -2,6 +2,7 @@
 """A node as a machine with a kernel of its own: VRFs, BPF and traffic."""
 
 import os
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,21 +10,23 @@ from pathlib import Path
 from typing import Self
 
 from tests.lab.cache import Cache, Held
+from tests.lab.identity import Identity
 from tests.lab.node import ENVIRONMENT, Node
 from tests.lab.process import LabError, tail
 from tests.lab.progress import Progress
-from tests.lab.qemu import Boot, Hardware, Qmp, free_port, kill, make_overlay, start
+from tests.lab.qemu import Boot, Hardware, Qmp, free_port, make_overlay, start
 from tests.lab.rundir import RunDirectory, remove_run
-from tests.lab.ssh import Liveness, Ssh, running
+from tests.lab.ssh import Liveness, Ssh
 
-BOOT_LIMIT = 240.0
+#: Seconds; an idle machine takes 30 under emulation.
+BOOT_LIMIT = 600.0
 
 
 @dataclass(frozen=True)
 class Running:
     """All one needs to find a running machine again."""
 
-    pid: int
+    process: Identity
     port: int
     key: str
     directory: str
@@ -39,7 +42,7 @@ class VirtualMachine(Node):
         self.directory = Path(found.directory)
         self._sockets = Path(found.sockets)
         self.ssh = Ssh(found.port, Path(found.key), self._sockets)
-        self._liveness = Liveness(found.pid, self.directory / "qemu.log")
+        self._liveness = Liveness(found.process, self.directory / "qemu.log")
 
     @classmethod
     def boot(cls, cache: Cache, source: "Source", progress: Progress, *,
@@ -59,7 +62,11 @@ class VirtualMachine(Node):
             # From now on the machine holds it.
             os.close(place.lock)
         found = Running(
-            process.pid, boot.port, str(source.key), str(place.path), str(place.sockets)
+            Identity.of(process.pid),
+            boot.port,
+            str(source.key),
+            str(place.path),
+            str(place.sockets),
         )
         machine = cls(found, progress, cache.scratch("failures"), name)
         try:
@@ -142,16 +149,16 @@ class VirtualMachine(Node):
     def stop(self) -> None:
         # Nothing of the disk is kept, so the system need not shut down in good order.
         self.ssh.close()
-        kill(self.running.pid)
+        self.running.process.send(signal.SIGKILL)
         self._await_end(10)
         remove_run(self.directory)
 
     def _await_end(self, patience: float) -> None:
         end = time.monotonic() + patience
-        while running(self.running.pid) and time.monotonic() < end:
+        while self.running.process.alive and time.monotonic() < end:
             time.sleep(0.02)
         try:
-            os.waitpid(self.running.pid, os.WNOHANG)
+            os.waitpid(self.running.process.pid, os.WNOHANG)
         except ChildProcessError:
             return
 
