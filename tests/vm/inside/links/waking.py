@@ -33,12 +33,22 @@ def test_events_wake_the_daemon_once_and_its_own_changes_never(node: Node) -> No
             passes.append(time.monotonic())
             return report
 
+    async def quiet() -> None:
+        """Wait until three seconds passed without a pass; a minute at most."""
+        for _ in range(20):
+            before = len(passes)
+            await asyncio.sleep(3)
+            if passes and len(passes) == before:
+                return
+        raise AssertionError(f"no end of passes: {passes}")
+
     async def story() -> None:
         loop = asyncio.get_running_loop()
         run = loop.create_task(daemon.run())
-        await asyncio.sleep(3)
-        # The carriers settle a moment after the links went up, and that is worth a look.
-        assert len(passes) <= 3, "its own changes keep it busy"
+        # Carriers and link-local addresses settle a moment after the links went up, and each
+        # is worth a look; its own changes are not, or this would never end.
+        await quiet()
+        assert len(passes) <= 8, "its own changes keep it busy"
         passes.clear()
         for number in range(20):
             await asyncio.to_thread(ip, f"link add veth{number} type dummy")
@@ -50,7 +60,8 @@ def test_events_wake_the_daemon_once_and_its_own_changes_never(node: Node) -> No
                 break
             await asyncio.sleep(0.1)
         assert passes, "a link that goes wakes it"
-        assert len(passes) <= 3, passes
+        await quiet()
+        assert len(passes) <= 5, passes
         assert "vx.red" in links()
         passes.clear()
         await asyncio.to_thread(ip, "address delete 10.0.0.7/32 dev dum.underlay")
