@@ -22,6 +22,7 @@ from tests.container.inside.frr_node import (
     restart_frr,
     run,
     vtysh,
+    wait_until,
     write_frr_conf,
 )
 from tests.frr.golden import Case, cases
@@ -46,7 +47,8 @@ def differences() -> Verdict:
 
 def assert_served(case: Case) -> None:
     wanted = expected(case.vrfs(), [], ipv6=case.template().ipv6)
-    assert wanted.bindings.items() <= bindings().items()
+    # zebra tells bgpd of a VNI some moments after it has read its own part.
+    wait_until(lambda: wanted.bindings.items() <= bindings().items(), "the VNIs in their VRFs")
     running = vtysh("show running-config")
     for name in wanted.maps:
         assert f"route-map {name} deny 65535" in running
