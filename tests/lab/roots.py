@@ -27,7 +27,7 @@ NETOP_NEEDS = (
 FOR_TESTS = ("python3-pytest", "python3-pytest-asyncio", "python3-hypothesis")
 WORKSHOP = (
     "build-essential", "debhelper", "dh-python", "pybuild-plugin-pyproject", "python3-all",
-    "python3-setuptools", "lintian", "fakeroot", "git",
+    "python3-setuptools", "lintian", "fakeroot", "git", "prometheus",
 )  # fmt: skip
 
 #: Left out while the root is made, so that it is small; packages installed later keep theirs.
