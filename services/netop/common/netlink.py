@@ -14,6 +14,7 @@ from pyroute2.netlink import (
     NLM_F_EXCL,
     NLM_F_REPLACE,
     NLM_F_REQUEST,
+    nla,
 )
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from pyroute2.netlink.rtnl import (
@@ -72,6 +73,7 @@ __all__ = [
     "fibmsg",
     "ifaddrmsg",
     "ifinfmsg",
+    "inetlinkmsg",
     "markedaddrmsg",
     "rtmsg",
 ]
@@ -95,6 +97,26 @@ class bpftcmsg(tcmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
         if self.get_attr("TCA_KIND") == "bpf":
             return bpftcmsg._BpfOptions
         return tcmsg.get_options(self, *arguments, **fields)
+
+
+class inetlinkmsg(ifinfmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
+    """A link message that can set what sysctl shows below net.ipv4.conf."""
+
+    nla_map = tuple(
+        ("IFLA_AF_SPEC", "settings_by_family") if name == "IFLA_AF_SPEC" else (name, kind)
+        for name, kind in ifinfmsg.nla_map
+    )
+
+    class settings_by_family(nla):  # type: ignore[misc]  # noqa: D106, N801
+        nla_map = ((2, "AF_INET", "inet"),)
+
+        class inet(nla):  # type: ignore[misc]  # noqa: D106, N801
+            # linux/if_link.h
+            nla_map = ((1, "IFLA_INET_CONF", "settings"),)
+
+            class settings(nla):  # type: ignore[misc]  # noqa: D106, N801
+                # linux/ip.h; pyroute2 knows these for reading only.
+                nla_map = ((23, "IPV4_DEVCONF_ACCEPT_LOCAL", "uint32"),)
 
 
 class markedaddrmsg(ifaddrmsg):  # type: ignore[misc]  # noqa: N801 - named like its base

@@ -50,6 +50,8 @@ _VXLAN_ID, _VXLAN_LINK, _VXLAN_LOCAL, _VXLAN_LEARNING = 1, 3, 4, 7
 _VXLAN_PORT, _VXLAN_GROUP6, _VXLAN_LOCAL6 = 15, 16, 17
 _BRPORT_MODE, _BRPORT_LEARNING = 4, 8
 _INET6_ADDR_GEN_MODE = 8
+# An array of 32 bits each; include/uapi/linux/ip.h numbers them from 1.
+_INET_CONF, _DEVCONF_ACCEPT_LOCAL = 1, 23
 # include/uapi/linux/if_addr.h
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_PROTO = 1, 2, 11
 
@@ -171,6 +173,7 @@ def _link(reply: _Reply, names: dict[int, str]) -> Link:
         arp=not reply.flags & IFF_NOARP,
         master=_name(names, attributes, _MASTER),
         link_local=_link_local(attributes),
+        accept_local=_accept_local(attributes),
         **own,
     )
     return Link(reply.index, reply.name, bool(reply.flags & IFF_UP), common)
@@ -198,6 +201,13 @@ def _link_local(attributes: _Attributes) -> bool | None:
     )
     # Without IPv6 on the link there is nothing to compare, and nothing to change.
     return None if mode is None else mode != ADDR_GEN_NONE
+
+
+def _accept_local(attributes: _Attributes) -> bool | None:
+    settings = _walk(_walk(attributes.get(_AF_SPEC, b"")).get(AF_INET, b"")).get(_INET_CONF, b"")
+    start = 4 * (_DEVCONF_ACCEPT_LOCAL - 1)
+    # Without IPv4 on the link (an MTU below 68) there is nothing to compare either.
+    return any(settings[start : start + 4]) if len(settings) >= start + 4 else None
 
 
 def _number(attributes: _Attributes, kind: int) -> int | None:

@@ -43,7 +43,8 @@ class Attributes:
     named: `master` (empty: none), `peer` (the other end of a veth; empty: out of sight),
     `lower` (what carries a VXLAN; empty: none). `port_learning` and `hairpin` belong to a
     bridge port, `learning` to the VXLAN itself. `link_local` says whether the link gives
-    itself an IPv6 link-local address.
+    itself an IPv6 link-local address, `accept_local` whether it takes IPv4 packets whose
+    source is an address of this host.
 
     The order is that of change: `lower` bounds `mtu`, and a port needs its `master`.
     """
@@ -65,6 +66,7 @@ class Attributes:
     port_learning: bool | None = None
     hairpin: bool | None = None
     link_local: bool | None = None
+    accept_local: bool | None = None
 
     def differences(self, wanted: Attributes) -> tuple[Difference, ...]:
         """Return where this link is not what `wanted` cares about, in order of change."""
@@ -80,7 +82,12 @@ class Attributes:
 # Everything else can be changed while the link lives: the kernel answers "Cannot change
 # VNI" and "Cannot change port", and has no way at all to change the rest.
 _FIXED_AT_CREATION = frozenset({"kind", "table", "peer", "vni", "port"})
-_SPOKEN = {"vni": "id", "link_local": "IPv6 link-local", "port_learning": "learning as a port"}
+_SPOKEN = {
+    "vni": "id",
+    "link_local": "IPv6 link-local",
+    "accept_local": "own source addresses",
+    "port_learning": "learning as a port",
+}
 
 
 @dataclass(frozen=True)

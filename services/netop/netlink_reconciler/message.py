@@ -21,6 +21,7 @@ from netop.common.netlink import (
     RTM_NEWLINK,
     RTM_NEWROUTE,
     ifinfmsg,
+    inetlinkmsg,
     markedaddrmsg,
     rtmsg,
 )
@@ -68,6 +69,8 @@ def message(step: Step) -> Any:
         return _flags(step.index, IFF_UP, on=step.up)
     if step.difference.attribute == "arp":
         return _flags(step.index, IFF_NOARP, on=not step.difference.new)
+    if step.difference.attribute == "accept_local":
+        return _inet(step.index, "IPV4_DEVCONF_ACCEPT_LOCAL", int(bool(step.difference.new)))
     return _message(RTM_NEWLINK, step.index, _change(step))
 
 
@@ -76,6 +79,16 @@ def _message(kind: int, index: int, attributes: _Attributes, flags: int = 0) -> 
     built["header"] = {"type": kind, "flags": NLM_F_REQUEST | NLM_F_ACK | flags}
     built["index"] = index
     built["attrs"] = attributes
+    return built
+
+
+def _inet(index: int, setting: str, value: int) -> Any:
+    """Set what sysctl shows below net.ipv4.conf, without a sysctl (inet_set_link_af)."""
+    built = inetlinkmsg()
+    built["header"] = {"type": RTM_NEWLINK, "flags": NLM_F_REQUEST | NLM_F_ACK}
+    built["index"] = index
+    settings = {"attrs": [("IFLA_INET_CONF", {"attrs": [(setting, value)]})]}
+    built["attrs"] = [("IFLA_AF_SPEC", {"attrs": [("AF_INET", settings)]})]
     return built
 
 

@@ -95,7 +95,8 @@ def wanted_links(
         ),
         WantedLink(
             names.veth_default,
-            # FRR peers over the veth's IPv6 link-local addresses.
+            # FRR peers over the veth's IPv6 link-local addresses. ICMP errors of the VRF come
+            # from the underlay's address (identity.py), which is this host's own.
             Attributes(
                 kind=Kind.VETH,
                 peer=names.veth_vrf,
@@ -105,6 +106,7 @@ def wanted_links(
                 arp=True,
                 master="",
                 link_local=True,
+                accept_local=True,
             ),
         ),
     )
@@ -138,4 +140,5 @@ def at_creation(link: WantedLink) -> Attributes:
         port_learning=True if is_port else None,
         hairpin=False if is_port else None,
         link_local=True,
+        accept_local=False,
     )

@@ -215,6 +215,7 @@ class FakeKernel:
             arp=kind != "vrf",
             master="",
             link_local=True,
+            accept_local=False,
         )
 
     def _other_end(self, link: Link, peer: Any) -> Link:
@@ -261,12 +262,20 @@ class FakeKernel:
             elif name == "IFLA_MASTER":
                 link = self._enslaved(link, value)
             elif name == "IFLA_AF_SPEC":
-                mode = _get(_nested(request, name, "AF_INET6"), "IFLA_INET6_ADDR_GEN_MODE")
-                link = _with(link, link_local=mode != ADDR_GEN_NONE)
+                link = self._by_family(link, _nested(request, name))
             elif name in {"IFLA_ADDRESS", "IFLA_IFALIAS", "IFLA_GROUP"}:
                 key = {"IFLA_ADDRESS": "mac", "IFLA_IFALIAS": "alias"}.get(name, "group")
                 link = _with(link, **{key: value})
         self.links[index] = link
+
+    def _by_family(self, link: Link, families: Nested) -> Link:
+        for name, value in _nested(families, "AF_INET", "IFLA_INET_CONF"):
+            assert name == "IPV4_DEVCONF_ACCEPT_LOCAL"
+            link = _with(link, accept_local=bool(value))
+        for name, value in _nested(families, "AF_INET6"):
+            assert name == "IFLA_INET6_ADDR_GEN_MODE"
+            link = _with(link, link_local=value != ADDR_GEN_NONE)
+        return link
 
     def _reconfigured(self, link: Link, info: Nested) -> Link:
         for name, value in _nested(info, "IFLA_INFO_DATA"):

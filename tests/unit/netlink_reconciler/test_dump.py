@@ -6,6 +6,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,18 @@ def info(kind: str, data: list[tuple[str, Any]], port: list[tuple[str, Any]]) ->
 def generation(mode: int) -> tuple[str, Any]:
     family = {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", mode)]}
     return ("IFLA_AF_SPEC", {"attrs": [("AF_INET6", family)]})
+
+
+def own_sources(on: int) -> tuple[str, Any]:
+    # pyroute2 reads the kernel's array with its attribute's header as its first number.
+    settings = {"dummy": 33 * 4 | 1 << 16, "accept_local": on}
+    return ("IFLA_AF_SPEC", {"attrs": [("AF_INET", settings)]})
+
+
+@pytest.mark.parametrize("on", [0, 1])
+def test_whether_own_sources_are_accepted_is_read(on: int) -> None:
+    [link] = parse_links([encoded(5, 1, [("IFLA_IFNAME", "dv.red"), own_sources(on)])])
+    assert link.attributes.accept_local is bool(on)
 
 
 def test_each_kind_is_read_as_it_was_written() -> None:

@@ -111,6 +111,7 @@ def test_a_vrf_that_only_wants_route_maps_has_no_links() -> None:
         ("vd.red", {"link_local": False}, "vd.red: IPv6 link-local off → on"),
         ("dv.red", {"mtu": 1500}, "dv.red: mtu 1500 → 9000"),
         ("dv.red", {"master": "br.red"}, "dv.red: master br.red → none"),
+        ("dv.red", {"accept_local": False}, "dv.red: own source addresses off → on"),
         ("vr.red", {"alias": ""}, "vr.red: alias none → netop vrf red"),
     ],
 )

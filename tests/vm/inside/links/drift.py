@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.vm.inside.links.namespace import (
@@ -83,6 +85,15 @@ def test_a_missing_route_of_last_resort_is_put_back(node: Node) -> None:
     assert backstops() == []
     node.reconcile()
     assert backstops() == [("-4", "50"), ("-6", "50")]
+
+
+def test_own_sources_are_accepted_again(node: Node) -> None:
+    setting = Path("/proc/sys/net/ipv4/conf/dv.red/accept_local")
+    node.bring_up({"red": 5001})
+    assert setting.read_text(encoding="ascii") == "1\n"
+    setting.write_text("0", encoding="ascii")
+    node.reconcile()
+    assert setting.read_text(encoding="ascii") == "1\n"
 
 
 def test_a_peer_in_another_namespace_is_replaced(node: Node) -> None:
