@@ -4,43 +4,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import socket
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
 
-from netop.common.edge import Field, FieldError
+from netop.common.counters import SOCKET, CountersError, Row, ask, parse
 from netop.common.store import STATE_ROOT
-
-SOCKET = STATE_ROOT / "bpf-guardian" / "counters.sock"
-
-_PATIENCE = 5.0  # seconds
-_HIGHEST = (1 << 64) - 1
-
-
-class CountersError(Exception):
-    """The counters cannot be had; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One counter. Packets are as the kernel handles them: a merged (GRO) one counts once."""
-
-    name: str
-    packets: int
-    bytes: int
-    meaning: str
-
-
-@dataclass(frozen=True)
-class Counted:
-    """All counters of one program; `program` is 0 where none is loaded."""
-
-    program: int
-    decisions: tuple[Row, ...]
-    fib_results: tuple[Row, ...]
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -57,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print the counters and return the exit status."""
     try:
-        text = ask(SOCKET)
+        text = ask(STATE_ROOT / SOCKET)
         counted = parse(text)
     except CountersError as error:
         print(f"netopctl: {error}", file=sys.stderr)
@@ -71,45 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
         print()
         print(table("ROUTE LOOKUP", counted.fib_results, zeros=arguments.all))
     return 0
-
-
-def ask(path: Path) -> str:
-    """Return bpf-guardian's answer; raises CountersError."""
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(_PATIENCE)
-            connection.connect(str(path))
-            with connection.makefile("r", encoding="utf-8") as answer:
-                return answer.read()
-    except (FileNotFoundError, ConnectionRefusedError) as error:
-        remedy = "see systemctl status netop-bpf-guardian"
-        raise CountersError(f"netop-bpf-guardian is not running ({path}); {remedy}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise CountersError(f"{path}: {error}") from error
-
-
-def parse(text: str) -> Counted:
-    """Return what an answer says; raises CountersError."""
-    try:
-        field = Field(json.loads(text))
-        return Counted(
-            program=field["program"].integer(0, _HIGHEST),
-            decisions=tuple(_rows(field["decisions"])),
-            fib_results=tuple(_rows(field["fib_results"])),
-        )
-    except (ValueError, FieldError) as error:
-        raise CountersError(f"bpf-guardian's answer cannot be read: {error}") from error
-
-
-def _rows(field: Field) -> Iterable[Row]:
-    for name in () if field.absent else field.keys():
-        counter = field[name]
-        yield Row(
-            name,
-            counter["packets"].integer(0, _HIGHEST),
-            counter["bytes"].integer(0, _HIGHEST),
-            counter["meaning"].text(),
-        )
 
 
 def table(title: str, rows: Iterable[Row], *, zeros: bool) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from netop.common.edge import Field, FieldError
-from netop.ctl.units import DAEMONS
+from netop.common.units import DAEMONS
 
 # What is older than this many entries is for journalctl itself.
 _ENTRIES = 5000

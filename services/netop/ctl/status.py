@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from netop.common.documents import Attached, Desired, Document, Links, Served
 from netop.common.store import DocumentError, Store
+from netop.common.units import Ask, ask_systemctl
 from netop.ctl.health import Finding, Health
 from netop.ctl.node import NodeView, node_view
 from netop.ctl.sessions import Ask as AskSessions
 from netop.ctl.sessions import ask_vtysh, read_sessions
 from netop.ctl.table import Page, Table, print_page
-from netop.ctl.units import Ask, ask_systemctl, daemon_views, read_units
+from netop.ctl.units import daemon_views, read_units
 from netop.ctl.vrfs import Documents
 
 D = TypeVar("D", bound=Document)

@@ -1,37 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemons as systemd sees them."""
+"""What systemd says of the daemons, as findings."""
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from netop.common.units import DAEMONS, FRR, TARGET, Ask, UnitState, parse_units
 from netop.ctl.health import Finding, broken, waiting, well
 
-DAEMONS = ("crd-watcher", "netlink-reconciler", "frr-templater", "bpf-guardian")
-TARGET = "netop.target"
 OFF = well("off")
-
-_PROPERTIES = "Id,LoadState,ActiveState,SubState,StatusText,Result,NRestarts,Paths"
-_PATIENCE = 5.0  # seconds
-
-
-@dataclass(frozen=True)
-class UnitState:
-    """One unit; texts as in systemctl(1), `restarts` since it was last started by hand.
-
-    `paths` are those that a path unit waits for; any of them is enough.
-    """
-
-    name: str
-    load: str
-    active: str
-    sub: str
-    status: str = ""
-    result: str = ""
-    restarts: int = 0
-    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,56 +21,12 @@ class DaemonView:
     status: str
 
 
-Ask = Callable[[Sequence[str]], str]
-
-
 def read_units(ask: Ask) -> dict[str, UnitState]:
     """Return the units of netop and frr.service by name; raises OSError where systemd is not."""
     services = [f"netop-{daemon}.service" for daemon in DAEMONS]
     paths = [f"netop-{daemon}.path" for daemon in DAEMONS]
-    units = parse_units(ask([*services, *paths, TARGET, "frr.service"]))
+    units = parse_units(ask([*services, *paths, TARGET, FRR]))
     return {unit.name: unit for unit in units}
-
-
-def ask_systemctl(names: Sequence[str]) -> str:
-    """Return what `systemctl show` says of the units; raises OSError."""
-    command = ["systemctl", "show", f"--property={_PROPERTIES}", "--", *names]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise OSError(f"systemctl did not answer within {_PATIENCE:g} s") from error
-    if done.returncode != 0:
-        raise OSError(" ".join(done.stderr.split()) or f"systemctl ended {done.returncode}")
-    return done.stdout
-
-
-def parse_units(text: str) -> list[UnitState]:
-    """Return the units that `systemctl show` tells of, one block each."""
-    units = []
-    for block in text.split("\n\n"):
-        pairs = [line.split("=", 1) for line in block.splitlines() if "=" in line]
-        # Paths= stands there once for each path: "/etc/x (PathExists)".
-        paths = tuple(value.rpartition(" (")[0] for key, value in pairs if key == "Paths")
-        fields = dict(pairs)
-        if "Id" in fields:
-            units.append(_unit(fields, paths))
-    return units
-
-
-def _unit(fields: Mapping[str, str], paths: tuple[str, ...]) -> UnitState:
-    restarts = fields.get("NRestarts", "")
-    return UnitState(
-        name=fields["Id"],
-        load=fields.get("LoadState", ""),
-        active=fields.get("ActiveState", ""),
-        sub=fields.get("SubState", ""),
-        status=fields.get("StatusText", ""),
-        result=fields.get("Result", ""),
-        restarts=int(restarts) if restarts.isdecimal() else 0,
-        paths=paths,
-    )
 
 
 def daemon_views(units: Mapping[str, UnitState]) -> tuple[DaemonView, ...]:
@@ -106,7 +40,7 @@ def daemon_views(units: Mapping[str, UnitState]) -> tuple[DaemonView, ...]:
         _daemon(units[f"netop-{daemon}.service"], units[f"netop-{daemon}.path"], wanted=wanted)
         for daemon in DAEMONS
     ]
-    return (*views, _frr(units["frr.service"], wanted=wanted))
+    return (*views, _frr(units[FRR], wanted=wanted))
 
 
 def _daemon(service: UnitState, path: UnitState, *, wanted: bool) -> DaemonView:

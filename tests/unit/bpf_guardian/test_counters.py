@@ -13,6 +13,7 @@ import pytest
 from netop.bpf_guardian import counters
 from netop.bpf_guardian.decisions import Decision, FibResult
 from netop.bpf_guardian.program import DECISIONS, FIB_RESULTS, Router, load
+from netop.common.counters import CountersError, ask, parse
 from netop.ctl import counters as command
 from tests.unit.bpf_guardian.fakes import FakeCompiler, FakeLibbpf
 
@@ -34,7 +35,7 @@ async def router(libbpf: FakeLibbpf, tmp_path: Path) -> Router:
 
 
 def test_what_was_counted_is_what_is_read(libbpf: FakeLibbpf, router: Router) -> None:
-    counted = command.parse(counters.answer(libbpf, router))
+    counted = parse(counters.answer(libbpf, router))
 
     assert counted.program == router.info.id
     decisions = {row.name: (row.packets, row.bytes) for row in counted.decisions}
@@ -95,8 +96,8 @@ async def test_each_connection_gets_one_answer(tmp_path: Path) -> None:
     path = tmp_path / "counters.sock"
     asked = iter(["first\n", "second\n"])
     async with await counters.serve(path, lambda: next(asked)):
-        assert await asyncio.to_thread(command.ask, path) == "first\n"
-        assert await asyncio.to_thread(command.ask, path) == "second\n"
+        assert await asyncio.to_thread(ask, path) == "first\n"
+        assert await asyncio.to_thread(ask, path) == "second\n"
         assert path.stat().st_mode & 0o777 == 0o666
 
 
@@ -105,14 +106,14 @@ async def test_stale_socket_of_a_killed_daemon_is_no_obstacle(tmp_path: Path) ->
     first = await counters.serve(path, lambda: "")
     first.close()
     async with await counters.serve(path, lambda: "again\n"):
-        assert await asyncio.to_thread(command.ask, path) == "again\n"
+        assert await asyncio.to_thread(ask, path) == "again\n"
 
 
 async def test_client_that_reads_nothing_holds_nobody_up(tmp_path: Path) -> None:
     path = tmp_path / "counters.sock"
     async with await counters.serve(path, lambda: "x" * (4 << 20)):
         reader, writer = await asyncio.open_unix_connection(path)
-        answer = await asyncio.to_thread(command.ask, path)
+        answer = await asyncio.to_thread(ask, path)
         writer.close()
 
     assert len(answer) == 4 << 20
@@ -120,11 +121,11 @@ async def test_client_that_reads_nothing_holds_nobody_up(tmp_path: Path) -> None
 
 
 def test_absent_daemon_is_told(tmp_path: Path) -> None:
-    with pytest.raises(command.CountersError, match="systemctl status netop-bpf-guardian"):
-        command.ask(tmp_path / "counters.sock")
+    with pytest.raises(CountersError, match="systemctl status netop-bpf-guardian"):
+        ask(tmp_path / "counters.sock")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"program": 1, "decisions": {"a": {}}}'])
 def test_damaged_answer_is_told(text: str) -> None:
-    with pytest.raises(command.CountersError, match="cannot be read"):
-        command.parse(text)
+    with pytest.raises(CountersError, match="cannot be read"):
+        parse(text)

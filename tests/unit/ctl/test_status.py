@@ -14,12 +14,13 @@ import pytest
 from netop.common.documents import Attachment, ServedVrf, Source, VrfState
 from netop.common.problem import Problem
 from netop.common.store import Store
+from netop.common.units import DAEMONS, TARGET, parse_units
 from netop.ctl.health import Health
 from netop.ctl.node import NodeView, node_view
 from netop.ctl.sessions import read_sessions
 from netop.ctl.status import as_json, observe, page
 from netop.ctl.table import plain, print_page
-from netop.ctl.units import DAEMONS, TARGET, daemon_views, parse_units, read_units
+from netop.ctl.units import daemon_views, read_units
 from netop.ctl.vrfs import Documents, VrfView
 from tests.unit.ctl.documents import attachments, linked, well_documents
 
