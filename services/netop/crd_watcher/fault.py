@@ -11,6 +11,9 @@ from enum import StrEnum
 from netop.common.edge import Field, FieldError
 from netop.crd_watcher.resource import GROUP, PLURAL, VERSION
 
+#: What reading the resources takes.
+READ = f"list and watch on {PLURAL}.{GROUP}"
+
 
 class Fault(StrEnum):
     """The kinds of faults that are treated differently."""
@@ -33,10 +36,13 @@ class ClusterError(Exception):
         self.fault = fault
 
 
-def explain_status(status: int, body: bytes, host: str, origin: str) -> ClusterError:
+def explain_status(
+    status: int, body: bytes, host: str, origin: str, right: str = READ
+) -> ClusterError:
     """Return what an answer of `host` that is no success means.
 
-    `body` is usually a metav1.Status; `origin` is the path of the kubeconfig.
+    `body` is usually a metav1.Status; `origin` is the path of the kubeconfig, `right` what
+    RBAC must grant, ending with the resource.
     """
     said, causes = _status_message(body)
     said = said or f"HTTP status {status}"
@@ -44,10 +50,11 @@ def explain_status(status: int, body: bytes, host: str, origin: str) -> ClusterE
         reason = f"{host} does not accept the credential in {origin} ({said}); renew it"
         return ClusterError(Fault.DENIED, reason)
     if status == 403:
-        right = f"the credential in {origin} needs list and watch on {PLURAL}.{GROUP}"
-        return ClusterError(Fault.DENIED, f"{host} forbids it: {said}; {right}")
+        needs = f"the credential in {origin} needs {right}"
+        return ClusterError(Fault.DENIED, f"{host} forbids it: {said}; {needs}")
     if status == 404:
-        reason = f"{host} does not know {PLURAL}.{GROUP}/{VERSION}"
+        resource = right.rpartition(" ")[2]
+        reason = f"{host} does not know {resource}/{VERSION}"
         return ClusterError(Fault.NO_CRD, f"{reason}; install its CustomResourceDefinition")
     # After a restore of etcd our version may lie in the server's future.
     if status == 410 or "ResourceVersionTooLarge" in causes:

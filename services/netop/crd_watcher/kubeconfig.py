@@ -27,6 +27,7 @@ class Access:
 
     `identity` changes with its text. `authorization` returns the value of the header,
     empty where a certificate is all, and renews a token that is about to expire.
+    `user` is what the kubeconfig calls us.
     `server_name` is the name that the server's certificate is checked against, empty
     for that of the URL.
     """
@@ -34,6 +35,7 @@ class Access:
     host: str
     origin: Path
     identity: str
+    user: str
     tls: ssl.SSLContext
     server_name: str
     authorization: Callable[[], str]
@@ -52,7 +54,8 @@ def load_access(path: Path) -> Access:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        files = (path, *_referred(Field(yamltext.load(text)), path.parent))
+        kubeconfig = Field(yamltext.load(text))
+        files = (path, *_referred(kubeconfig, path.parent))
         # Taken before they are read: what changes meanwhile is read again.
         stamps = _stamps(files)
         configuration, tls = _load(path)
@@ -68,6 +71,7 @@ def load_access(path: Path) -> Access:
         host=configuration.host,
         origin=path,
         identity=hashlib.sha256(text.encode()).hexdigest(),
+        user=_user(kubeconfig),
         tls=tls,
         server_name=configuration.tls_server_name or "",
         authorization=lambda: _authorization(configuration, path),
@@ -128,6 +132,15 @@ def _authorization(configuration: Any, path: Path) -> str:
         raise ClusterError(Fault.KUBECONFIG, reason) from error
     # A token file usually ends with a newline, which no header may hold.
     return value.strip()
+
+
+def _user(kubeconfig: Field) -> str:
+    """Return the name of the present context's user, empty where it has none."""
+    current = kubeconfig["current-context"].text()
+    for context in kubeconfig["contexts"].items():
+        if context["name"].value == current:
+            return context["context"]["user"].optional_text() or ""
+    return ""
 
 
 def _referred(kubeconfig: Field, directory: Path) -> Iterator[Path]:
