@@ -22,7 +22,8 @@ from netop.bpf_guardian.wishes import Wishes, WishReader
 from netop.bpf_guardian.workshop import Workshop
 from netop.common.backoff import Backoff
 from netop.common.daemon import Report
-from netop.common.journal import Journal
+from netop.common.journal import Journal, conditions
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.store import Store
 
@@ -58,7 +59,7 @@ class Guardian:
         """Take over the program that an earlier run of this daemon left behind."""
         recovered = self.fdstore.recover()
         for sentence in recovered.unfit:
-            self.journal.warning(sentence)
+            self.journal.warning(sentence, message=Message.PROGRAM_LOST)
         wanted = self.workshop.wanted()
         # The one that needs no compiling, else the newest.
         best = sorted(recovered.routers, key=lambda one: (one.source == wanted, one.info.id))
@@ -137,7 +138,8 @@ class Guardian:
         self.journal.info(
             f"loaded program {made.info.id} (tag {made.info.tag}) from {self.workshop.source.name} "
             f"{made.source}; it has proven itself by test runs"
-            + (f"; {', '.join(sorted(carried))} go on" if carried else "")
+            + (f"; {', '.join(sorted(carried))} go on" if carried else ""),
+            message=Message.PROGRAM_LOADED,
         )
         return old
 
@@ -217,8 +219,9 @@ class Guardian:
         try:
             self.store.publish(document)
         except OSError as error:
-            problems.append(Problem("attached.json", f"cannot be written: {error.strerror}"))
-        self.journal.standing({problem.subject: str(problem) for problem in problems})
+            reason = f"cannot be written: {error.strerror}"
+            problems.append(Problem("attached.json", reason, message=Message.FILE_UNWRITABLE))
+        self.journal.standing(conditions(problems))
         return Report(
             status_line(self.router, outcome, problems), self._retry(outcome, problems, now)
         )

@@ -13,6 +13,7 @@ from netop.bpf_guardian.wishes import Wishes
 from netop.bpf_guardian.workshop import Complaint
 from netop.common.documents import Attached, Attachment, Counters
 from netop.common.journal import Journal
+from netop.common.messages import Message
 from netop.common.problem import Problem
 
 _NAMES_SHOWN = 5
@@ -58,18 +59,26 @@ def attached_document(router: Router | None, outcome: Outcome) -> Attached:
 
 def _problems(router: Router | None, outcome: Outcome) -> Iterable[Problem]:
     if outcome.failure:
-        yield Problem("kernel", outcome.failure, remedy="it is tried again")
+        message = Message.KERNEL_UNREADABLE
+        yield Problem("kernel", outcome.failure, remedy="it is tried again", message=message)
     if outcome.complaint is not None:
         meanwhile = "" if router is None else f"; program {router.info.id} goes on meanwhile"
         reason = f"{outcome.complaint.reason}{meanwhile}"
-        yield Problem("router.c", reason, remedy=outcome.complaint.remedy)
+        yield Problem(
+            "router.c",
+            reason,
+            remedy=outcome.complaint.remedy,
+            message=outcome.complaint.message,
+        )
     for name, reason in outcome.refused.items():
-        yield Problem(name, reason)
+        yield Problem(name, reason, interface=name, message=Message.PROGRAM_NOT_ATTACHED)
     for name in outcome.fights:
         yield Problem(
             name,
             "something removes the filter again and again",
             remedy="find it with 'tc monitor'; it is put back, but more slowly",
+            interface=name,
+            message=Message.PROGRAM_FOUGHT_OVER,
         )
     yield from outcome.wishes.problems
 
@@ -110,9 +119,9 @@ def tell_attached(journal: Journal, done: Sequence[Attach]) -> None:
         sentence = f"attached to {_shown(names)}, because {cause.value}"
         fields = {"interface": names[0]} if len(names) == 1 else {}
         if cause.repair:
-            journal.notice(sentence, **fields)
+            journal.notice(sentence, message=Message.PROGRAM_REATTACHED, **fields)
         else:
-            journal.info(sentence, **fields)
+            journal.info(sentence, message=Message.PROGRAM_ATTACHED, **fields)
 
 
 def _is_held(name: str, outcome: Outcome) -> bool:

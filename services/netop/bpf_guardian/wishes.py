@@ -8,6 +8,7 @@ from pathlib import Path
 
 from netop.bpf_guardian.plan import wanted_names
 from netop.common.documents import Links
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.settings import SettingsError, read_settings
 from netop.common.store import DocumentError, Store
@@ -50,7 +51,8 @@ class WishReader:
             self._links = self.store.read(Links) or self._links
         except DocumentError as error:
             remedy = "systemctl restart netop-netlink-reconciler"
-            problems.append(Problem("links.json", str(error), remedy=remedy))
+            message = Message.DOCUMENT_DAMAGED
+            problems.append(Problem("links.json", str(error), remedy=remedy, message=message))
         return self._links is not None
 
     def _read_config(self, problems: list[Problem]) -> bool:
@@ -60,7 +62,8 @@ class WishReader:
             self._interfaces = ()
             return False
         except SettingsError as error:
-            problems.append(Problem("config.yaml", str(error)))
+            message = Message.CONFIGURATION_UNUSABLE
+            problems.append(Problem("config.yaml", str(error), message=message))
             return True
         self._interfaces = settings.bpf_interfaces
         # The rest of the file is crd-watcher's to complain about.

@@ -14,6 +14,7 @@ from netop.bpf_guardian.program import Map, Router, UnfitError, load
 from netop.bpf_guardian.proof import Port, RefusedError, prove
 from netop.bpf_guardian.rtnetlink import RtnetlinkError
 from netop.common.backoff import Backoff
+from netop.common.messages import Message
 
 LivePorts = Callable[[], tuple[Port, ...]]
 
@@ -23,6 +24,7 @@ class Complaint:
     """Why there is no new program: `reason`, and the way out."""
 
     reason: str
+    message: Message
     remedy: str = ""
 
 
@@ -51,8 +53,11 @@ class Workshop:
         try:
             return source_hash(self.source)
         except OSError as error:
-            remedy = "apt install --reinstall netop"
-            self.complaint = Complaint(f"{self.source} cannot be read: {error.strerror}", remedy)
+            self.complaint = Complaint(
+                f"{self.source} cannot be read: {error.strerror}",
+                Message.FILE_UNREADABLE,
+                "apt install --reinstall netop",
+            )
             return ""
 
     def begin(self, source: str, kept: Mapping[str, Map], ports: LivePorts) -> None:
@@ -88,11 +93,12 @@ class Workshop:
             router = await self._compile_and_prove(source, kept, ports)
         except RefusedError as error:
             self._refused, self._retry_at = source, 0.0
-            self.complaint = Complaint(f"{source} was refused: {error}", "mend or reinstall it")
+            reason = f"{source} was refused: {error}"
+            self.complaint = Complaint(reason, Message.PROGRAM_REFUSED, "mend or reinstall it")
             return None
         except (CompileError, BpfError, UnfitError, RtnetlinkError, OSError) as error:
             self._retry_at = self.clock() + self.backoff.next()
-            self.complaint = Complaint(f"{source}: {error}")
+            self.complaint = Complaint(f"{source}: {error}", Message.COMPILE_FAILED)
             return None
         self.backoff.reset()
         self._retry_at, self.complaint = 0.0, None

@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+
+from netop.common.messages import Message
+from netop.common.problem import Problem
 
 
 class Priority(IntEnum):
@@ -25,63 +28,97 @@ class Priority(IntEnum):
 Sink = Callable[[Priority, str, Mapping[str, str]], None]
 
 
+@dataclass(frozen=True)
+class Condition:
+    """What lasts until it is told that it has ended; `fields` as of `Journal`."""
+
+    sentence: str
+    message: Message | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, problem: Problem, before: str = "") -> Condition:
+        """Return the condition that a problem is; `before` stands before its sentence."""
+        fields = {
+            "resource": problem.resource, "vrf": problem.vrf, "interface": problem.interface
+        }  # fmt: skip
+        return cls(f"{before}{problem}", problem.message, {k: v for k, v in fields.items() if v})
+
+
+def conditions(problems: Iterable[Problem], before: str = "") -> dict[str, Condition]:
+    """Return the conditions by what they are about; two about the same are one."""
+    found: dict[str, Condition] = {}
+    for problem in problems:
+        known = found.get(problem.key)
+        one = Condition.of(problem, before)
+        if known is not None:
+            one = Condition(f"{known.sentence}; {problem}", known.message, known.fields)
+        found[problem.key] = one
+    return found
+
+
 @dataclass
 class Journal:
     """Where a daemon tells what it does.
 
     `generation` is added to every entry as NETOP_GENERATION while it is set. Further
     fields are given by keyword: `vrf`, `resource`, `interface` become NETOP_VRF and so on.
+    `message` is the entry's id in the catalogue, which all that an operator acts upon has.
     """
 
     sink: Sink
     generation: int | None = None
-    _told: dict[str, str] = field(default_factory=dict)
-    _about: dict[str, dict[str, object]] = field(default_factory=dict)
+    _told: dict[str, Condition] = field(default_factory=dict)
 
-    def info(self, sentence: str, **fields: object) -> None:
+    def info(self, sentence: str, *, message: Message | None = None, **fields: object) -> None:
         """Tell what was done."""
-        self._send(Priority.INFO, sentence, fields)
+        self._send(Priority.INFO, sentence, message, fields)
 
-    def notice(self, sentence: str, **fields: object) -> None:
+    def notice(self, sentence: str, *, message: Message, **fields: object) -> None:
         """Tell something an operator should see even when reading little."""
-        self._send(Priority.NOTICE, sentence, fields)
+        self._send(Priority.NOTICE, sentence, message, fields)
 
-    def warning(self, sentence: str, **fields: object) -> None:
+    def warning(self, sentence: str, *, message: Message, **fields: object) -> None:
         """Tell what went wrong and is being worked around or tried again."""
-        self._send(Priority.WARNING, sentence, fields)
+        self._send(Priority.WARNING, sentence, message, fields)
 
-    def error(self, sentence: str, **fields: object) -> None:
+    def error(self, sentence: str, *, message: Message, **fields: object) -> None:
         """Tell what went wrong and needs somebody."""
-        self._send(Priority.ERROR, sentence, fields)
+        self._send(Priority.ERROR, sentence, message, fields)
 
     def debug(self, sentence: str, **fields: object) -> None:
         """Tell a detail."""
-        self._send(Priority.DEBUG, sentence, fields)
+        self._send(Priority.DEBUG, sentence, None, fields)
 
-    def standing(
-        self,
-        current: Mapping[str, str],
-        about: Mapping[str, Mapping[str, object]] | None = None,
-        **fields: object,
-    ) -> None:
+    def standing(self, current: Mapping[str, Condition]) -> None:
         """Tell conditions once when they begin, once when they change and once when they end.
 
-        `current` maps what a condition is about to its sentence, `about` to the fields of
-        that sentence alone. Level-triggered daemons see the same fault in every pass; the
-        journal shall not.
+        `current` maps what a condition is about to the condition. Level-triggered daemons
+        see the same fault in every pass; the journal shall not.
         """
-        for subject, sentence in current.items():
-            if self._told.get(subject) != sentence:
-                self._about[subject] = dict((about or {}).get(subject, {}))
-                self.warning(sentence, **fields, **self._about[subject])
-        for subject in [each for each in self._told if each not in current]:
-            self.notice(f"{subject}: is well again", **fields, **self._about.pop(subject))
+        for subject, now in current.items():
+            known = self._told.get(subject)
+            if known is None or known.sentence != now.sentence:
+                self._send(Priority.WARNING, now.sentence, now.message, now.fields)
+        for subject, past in self._told.items():
+            if subject not in current:
+                ending = past.message.ending if past.message else Message.WELL_AGAIN
+                sentence = f"{subject}: is well again"
+                self._send(Priority.NOTICE, sentence, ending, past.fields)
         self._told = dict(current)
 
-    def _send(self, priority: Priority, sentence: str, fields: Mapping[str, object]) -> None:
+    def _send(
+        self,
+        priority: Priority,
+        sentence: str,
+        message: Message | None,
+        fields: Mapping[str, object],
+    ) -> None:
         named = {f"NETOP_{key.upper()}": str(value) for key, value in fields.items()}
         if self.generation is not None:
             named.setdefault("NETOP_GENERATION", str(self.generation))
+        if message is not None:
+            named["MESSAGE_ID"] = message.value
         self.sink(priority, sentence, named)
 
 

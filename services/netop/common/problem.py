@@ -6,6 +6,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netop.common.edge import Field, FieldError
+from netop.common.messages import Message
+
+#: Resources are subjects by their kind and name.
+RESOURCE_KIND = "VRFRouteConfiguration"
 
 
 @dataclass(frozen=True)
@@ -15,7 +19,8 @@ class Problem:
     `subject` names the object (``VRFRouteConfiguration red-a``, ``config.yaml``,
     ``vx.red``), `field` the place in it (may be empty), `value` what stands there
     (may be empty), `reason` why that cannot be, `remedy` the way out. `vrf` is the
-    VRF that suffers from it, empty where it is none in particular.
+    VRF that suffers from it, `interface` the link that it is about, both empty where it is
+    none in particular. `message` is its id in the catalogue of messages.
     """
 
     subject: str
@@ -24,6 +29,19 @@ class Problem:
     value: str = ""
     remedy: str = ""
     vrf: str = ""
+    interface: str = ""
+    message: Message | None = None
+
+    @property
+    def resource(self) -> str:
+        """The name of the resource that it is about, empty where it is about none."""
+        kind, _, rest = self.subject.partition(" ")
+        return rest.partition(" ")[0] if kind == RESOURCE_KIND else ""
+
+    @property
+    def key(self) -> str:
+        """What it is about, so that the same complaint is known again."""
+        return f"{self.subject}: {self.field}" if self.field else self.subject
 
     def __str__(self) -> str:
         place = f"{self.subject}: {self.field}" if self.field else self.subject
@@ -32,11 +50,19 @@ class Problem:
         return f"{place}{shown}: {self.reason}{end}"
 
     @classmethod
-    def of(cls, subject: str, error: FieldError, remedy: str = "", vrf: str = "") -> Problem:
+    def of(
+        cls,
+        subject: str,
+        error: FieldError,
+        remedy: str = "",
+        vrf: str = "",
+        *,
+        message: Message | None = None,
+    ) -> Problem:
         """Return the problem that a value at the edge poses."""
         value = error.value
         shown = str(value)[:120] if isinstance(value, str | int | float) else ""
-        return cls(subject, error.reason, error.path, shown, remedy, vrf)
+        return cls(subject, error.reason, error.path, shown, remedy, vrf, message=message)
 
     @classmethod
     def parse(cls, field: Field) -> Problem:
@@ -48,4 +74,12 @@ class Problem:
             value=field["value"].text(),
             remedy=field["remedy"].text(),
             vrf=field["vrf"].text(),
+            interface=field["interface"].optional_text() or "",
+            message=_message(field["message"]),
         )
+
+
+def _message(field: Field) -> Message | None:
+    # A writer that is newer than its reader may know more of them.
+    text = field.optional_text(longest=32)
+    return Message(text) if text in set(Message) else None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from netop.common import names, yamltext
 from netop.common.edge import Field, FieldError
+from netop.common.messages import Message
 from netop.common.problem import Problem
 
 DEFAULT_PATH = Path("/opt/network-operator/config.yaml")
@@ -145,7 +146,8 @@ class _Reading:
         return Settings(vni_map, skip_vrfs, bpf_interfaces, debounce, node, tuple(self._problems))
 
     def _complain(self, error: FieldError, remedy: str, vrf: str = "") -> None:
-        self._problems.append(Problem.of(self._origin, error, remedy, vrf))
+        message = Message.CONFIGURATION_ENTRY_WRONG
+        self._problems.append(Problem.of(self._origin, error, remedy, vrf, message=message))
 
     def _unknown_keys(self) -> None:
         for key in self._root.value if isinstance(self._root.value, dict) else ():

@@ -10,6 +10,7 @@ from pathlib import Path
 from netop.common import yamltext
 from netop.common.documents import Source
 from netop.common.edge import Field, FieldError
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.crd_watcher.resource import API_VERSION, KIND, Resource, object_name
 from netop.crd_watcher.snapshot import Snapshot, Unreadable, read_object
@@ -108,7 +109,8 @@ class _Reading:
             self._repeated(found, first, place)
 
     def _broken(self, path: Path, reason: str, name: str = "", text: str = "") -> None:
-        problem = Problem(str(path), reason, remedy="mend it")
+        message = Message.RESOURCE_UNREADABLE
+        problem = Problem(str(path), reason, remedy="mend it", message=message)
         self._unreadable.append(Unreadable(problem, name, str(path), text))
 
     def _foreign(self, path: Path, body: Field, kind: str, place: str) -> None:
@@ -117,7 +119,9 @@ class _Reading:
             # A slip in `kind` is one more way for a resource to become unreadable.
             self._broken(path, reason, object_name(body["metadata"]["name"]))
         except FieldError:
-            self._problems.append(Problem(str(path), reason, remedy="it has no effect"))
+            message = Message.RESOURCE_UNREADABLE
+            remedy = "it has no effect"
+            self._problems.append(Problem(str(path), reason, remedy=remedy, message=message))
 
     def _repeated(self, second: Resource, first: Resource, place: str) -> None:
         where = "earlier in this file" if second.origin == first.origin else f"in {first.origin}"
@@ -129,6 +133,7 @@ class _Reading:
                 value=second.name,
                 remedy="files are read in the order of their names; rename or remove one",
                 vrf=second.vrf,
+                message=Message.RESOURCE_REJECTED,
             )
         )
 

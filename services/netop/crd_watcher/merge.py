@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netop.common.documents import DesiredVrf
+from netop.common.messages import Message
 from netop.common.policy import SEQ_HIGHEST
 from netop.common.problem import Problem
 from netop.common.settings import Settings
@@ -62,6 +63,7 @@ def _unknown(resource: Resource, settings: Settings) -> Problem:
         value=resource.vrf,
         remedy="add it there, or mend the name",
         vrf=resource.vrf,
+        message=Message.RESOURCE_REJECTED,
     )
 
 
@@ -74,6 +76,7 @@ def _conflict(resource: Resource, holder: Resource) -> Problem:
         value=str(resource.seq),
         remedy=f"choose a free number from 1 to {SEQ_HIGHEST}",
         vrf=resource.vrf,
+        message=Message.RESOURCE_REJECTED,
     )
 
 

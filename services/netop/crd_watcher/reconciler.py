@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,8 @@ from pathlib import Path
 from netop.common.backoff import Backoff
 from netop.common.daemon import Report
 from netop.common.documents import Desired, Source
-from netop.common.journal import Journal
+from netop.common.journal import Condition, Journal, conditions
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.settings import Settings, SettingsError, read_settings
 from netop.crd_watcher.changes import Changes
@@ -20,7 +21,6 @@ from netop.crd_watcher.debounce import Debounce
 from netop.crd_watcher.last_good import LastGood
 from netop.crd_watcher.merge import merge
 from netop.crd_watcher.publisher import Publisher
-from netop.crd_watcher.resource import resource_of
 from netop.crd_watcher.snapshot import Snapshot, keep_accepted
 from netop.crd_watcher.sources import Absent, Sources
 from netop.crd_watcher.story import Situation, difference, status
@@ -84,7 +84,8 @@ class CrdWatcher:
         self._ran_live_at: float | None = None
         self._rejected: tuple[Problem, ...] = ()
         for damage in publisher.damage:
-            journal.warning(f"{damage}; it is ignored and written anew")
+            sentence = f"{damage}; it is ignored and written anew"
+            journal.warning(sentence, message=Message.DOCUMENT_DAMAGED)
 
     async def reconcile(self) -> Report:
         """Take up changes, run where a run is due, and report."""
@@ -205,21 +206,27 @@ class CrdWatcher:
             self._write_trouble = ""
             self._journal.generation = after.generation
             if before is None or before.generation != after.generation:
-                told = difference(before, after)
-                self._journal.info(f"generation {after.generation} from {source.value}: {told}")
+                self._tell_change(before, after)
         if self._write_trouble or self._publisher.unsaved:
             self._retry_at = now + self._backoff.next()
         else:
             self._retry_at = None
             self._backoff.reset()
 
+    def _tell_change(self, before: Desired | None, after: Desired) -> None:
+        told = f"generation {after.generation} from {after.source}: {difference(before, after)}"
+        if after.source is Source.LAST_GOOD:
+            self._journal.warning(f"{told}; {after.note}", message=Message.LAST_GOOD_USED)
+        else:
+            self._journal.info(told, message=Message.INTENT_CHANGED)
+
     def _problems(self) -> tuple[Problem, ...]:
         """Return what was left out, of the resources and of config.yaml."""
         return (*self._rejected, *(self._settings.problems if self._settings else ()))
 
     def _report(self, now: float) -> Report:
-        conditions = dict(self._conditions())
-        self._tell(conditions)
+        troubles = dict(self._conditions())
+        self._tell(troubles)
         # To wait for the first answer is no fault: the journal need not hear of it.
         waits = [WAITING.format(self._absent)] if self._absent and self._absent.waiting else []
         last_good = self._publisher.last_good
@@ -227,7 +234,7 @@ class CrdWatcher:
             desired=self._publisher.published,
             resources=len(last_good.resources) if last_good else 0,
             rejected=self._problems(),
-            troubles=(*conditions.values(), *waits),
+            troubles=(*(trouble.sentence for trouble in troubles.values()), *waits),
             due=self._due_text if self._debounce.since is not None else "",
         )
         return Report(status(situation), self._next_pass(now))
@@ -238,33 +245,27 @@ class CrdWatcher:
         times = [each for each in (self._patient_until, self._retry_at) if each is not None]
         return max(0.0, min(times) - now) if times else None
 
-    def _conditions(self) -> Iterator[tuple[str, str]]:
+    def _conditions(self) -> Iterator[tuple[str, Condition]]:
         """Yield what keeps us from doing our work, by what it is about."""
         if self._write_trouble:
-            yield "desired.json", self._write_trouble
+            yield "desired.json", Condition(self._write_trouble, Message.FILE_UNWRITABLE)
         if self._publisher.unsaved:
-            yield "the state directory", self._publisher.unsaved
+            unsaved = Condition(self._publisher.unsaved, Message.FILE_UNWRITABLE)
+            yield "the state directory", unsaved
         if self._settings_trouble:
-            yield str(self._settings_path), self._settings_trouble
+            unusable = Condition(self._settings_trouble, Message.CONFIGURATION_UNUSABLE)
+            yield str(self._settings_path), unusable
         trouble = self._sources.trouble()
         if trouble is not None:
             told = f"no watch of the API server since {trouble.since}: {trouble.reason}"
-            yield "the API server", told
+            yield "the API server", Condition(told, Message.API_SERVER_LOST)
         elif self._absent is not None and not self._absent.waiting:
-            yield "the resources", WAITING.format(self._absent)
+            told = WAITING.format(self._absent)
+            yield "the resources", Condition(told, Message.RESOURCES_MISSING)
 
-    def _tell(self, conditions: dict[str, str]) -> None:
-        sentences = dict(conditions)
-        about: dict[str, dict[str, object]] = {}
-        for problem in self._problems():
-            key = f"{problem.subject}: {problem.field}" if problem.field else problem.subject
-            told = sentences.get(key)
-            sentences[key] = f"{told}; {problem}" if told else f"rejected: {problem}"
-            about[key] = _fields(problem)
-        self._journal.standing(sentences, about)
-
-
-def _fields(problem: Problem) -> dict[str, object]:
-    resource = resource_of(problem.subject)
-    fields = {"resource": resource, "vrf": problem.vrf}
-    return {key: value for key, value in fields.items() if value}
+    def _tell(self, troubles: Mapping[str, Condition]) -> None:
+        rejected = conditions(self._problems(), before="rejected: ")
+        for key in troubles.keys() & rejected.keys():
+            both = f"{troubles[key].sentence}; {rejected[key].sentence}"
+            rejected[key] = replace(rejected[key], sentence=both)
+        self._journal.standing({**troubles, **rejected})

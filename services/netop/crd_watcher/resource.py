@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from netop.common import names
 from netop.common.edge import Field, FieldError
+from netop.common.messages import Message
 from netop.common.policy import SEQ_HIGHEST, PrefixRule, ResourcePolicy, rules
 from netop.common.problem import Problem
 
@@ -128,7 +129,8 @@ def problem_of(body: Field, name: str, origin: str, error: FieldError) -> Proble
     except FieldError:
         vrf = ""
     remedy = f"mend it in {origin}" if origin else f"mend it: kubectl edit {PLURAL} {name}"
-    return Problem.of(subject_of(name, origin), error, remedy, vrf)
+    subject = subject_of(name, origin)
+    return Problem.of(subject, error, remedy, vrf, message=Message.RESOURCE_REJECTED)
 
 
 def _check_keys(field: Field, known: tuple[str, ...]) -> None:

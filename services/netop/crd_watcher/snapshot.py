@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from netop.common.documents import Source
 from netop.common.edge import Field, FieldError
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.crd_watcher.resource import KIND, Resource, object_name, problem_of, read_resource
 
@@ -57,7 +58,9 @@ def read_object(body: Field, origin: str, place: str = "", text: str = "") -> Re
         name = object_name(body["metadata"]["name"])
     except FieldError as error:
         subject = f"{origin}: the {KIND} {place}" if origin else f"a {KIND}"
-        return Unreadable(Problem.of(subject, error, "give it a name"), "", origin, text)
+        message = Message.RESOURCE_UNREADABLE
+        problem = Problem.of(subject, error, "give it a name", message=message)
+        return Unreadable(problem, "", origin, text)
     try:
         return read_resource(body, name, origin)
     except FieldError as error:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netop.common.documents import DesiredVrf
+from netop.common.messages import Message
 from netop.common.policy import ResourcePolicy
 from netop.common.problem import Problem
 from netop.frr_templater.bisect import accept
@@ -61,7 +62,10 @@ class Maker:
             return self._finished(intent, kept, problems)
         faults = await self.faults(intent, ())
         if faults:
-            raise TemplateError(tuple(Problem(self.origin, fault) for fault in faults[:3]))
+            message = Message.TEMPLATE_WRONG
+            raise TemplateError(
+                tuple(Problem(self.origin, fault, message=message) for fault in faults[:3])
+            )
         kept, found = await self._sift(intent, kept, state.good)
         return self._finished(intent, kept, [*problems, *found])
 
@@ -70,7 +74,11 @@ class Maker:
     ) -> Candidate:
         text, issues = self._examine(intent, vrfs)
         harmless = [issue for issue in issues if issue.harmless]
-        odd = [Problem("frr.conf", issue.reason, f"line {issue.number}") for issue in harmless]
+        message = Message.CANDIDATE_ODD
+        odd = [
+            Problem("frr.conf", issue.reason, f"line {issue.number}", message=message)
+            for issue in harmless
+        ]
         return Candidate(text, tuple(vrfs), (*problems, *odd))
 
     def _without_refused(
@@ -158,7 +166,13 @@ def _last_good(name: str, good: Good | None) -> DesiredVrf | None:
 
 def _left_out(name: str, reason: str, *, kept_last: bool) -> Problem:
     remedy = "its last good configuration stays" if kept_last else "it is left out"
-    return Problem(f"VRF {name}", f"FRR cannot serve it: {reason}", remedy=remedy, vrf=name)
+    return Problem(
+        f"VRF {name}",
+        f"FRR cannot serve it: {reason}",
+        remedy=remedy,
+        vrf=name,
+        message=Message.CANDIDATE_REFUSED,
+    )
 
 
 def _resource_left_out(name: str, policy: ResourcePolicy, reason: str) -> Problem:
@@ -167,4 +181,5 @@ def _resource_left_out(name: str, policy: ResourcePolicy, reason: str) -> Proble
         f"FRR cannot serve it: {reason}",
         remedy="it is left out alone",
         vrf=name,
+        message=Message.CANDIDATE_REFUSED,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.store import remove_leftovers, replace_file
 from netop.frr_templater.state import digest
@@ -66,8 +67,7 @@ class Files:
         except FileNotFoundError:
             return self._make()
         except UnicodeDecodeError as error:
-            problem = Problem(str(self.template), f"is not text in UTF-8: {error}")
-            raise TemplateError((problem,)) from error
+            raise TemplateError((_no_text(self.template, error),)) from error
         return Loaded(parse_template(text, str(self.template)), digest(text))
 
     def _make(self) -> Loaded:
@@ -78,11 +78,16 @@ class Files:
                 str(self.template),
                 f"does not exist, and there is no {self.configuration} to make it from",
                 remedy="provision frr.conf with the hints; README.md lists where each belongs",
+                message=Message.TEMPLATE_WRONG,
             )
             raise TemplateError((problem,)) from error
         except UnicodeDecodeError as error:
-            problem = Problem(str(self.configuration), f"is not text in UTF-8: {error}")
-            raise TemplateError((problem,)) from error
+            raise TemplateError((_no_text(self.configuration, error),)) from error
         text = make_template(source, str(self.configuration))
         replace_file(self.template, text, MODE)
         return Loaded(parse_template(text, str(self.template)), digest(text), made=True)
+
+
+def _no_text(path: Path, error: UnicodeDecodeError) -> Problem:
+    reason = f"is not text in UTF-8: {error}"
+    return Problem(str(path), reason, message=Message.TEMPLATE_WRONG)

@@ -19,6 +19,7 @@ from typing import Any
 from netop.common.backoff import Backoff
 from netop.common.documents import DesiredVrf, Reload, ReloadResult
 from netop.common.journal import Journal
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.store import replace_file
 from netop.frr_templater.apply import Applier, Finding, Outcome, look
@@ -179,7 +180,10 @@ class Keeper:
         if outcome.reached and outcome.finding is not None:
             self._remember(good, outcome.finding)
             self._record(ReloadResult.VERIFIED, began, outcome, diff)
-            self.journal.notice(f"put FRR back to the last good configuration: {why}")
+            self.journal.notice(
+                f"put FRR back to the last good configuration: {why}",
+                message=Message.FRR_PUT_BACK,
+            )
             return Kept(good.vrfs, self._foreign)
         self._record(ReloadResult.FAILED, began, outcome, diff)
         return self._later(outcome)
@@ -201,7 +205,9 @@ class Keeper:
             if back.reached
             else f"and the last good configuration could not be put back: {reason_of(back.errors)}"
         )
-        self.journal.error(f"FRR refused the change: {reason}; {ending}", diff=diff[:4096])
+        message = Message.FRR_ROLLED_BACK if back.reached else Message.FRR_RELOAD_FAILED
+        sentence = f"FRR refused the change: {reason}; {ending}"
+        self.journal.error(sentence, message=message, diff=diff[:4096])
         if not back.reached:
             return self._later(back)
         # At once: without what was refused, the rest may well do.
@@ -215,7 +221,8 @@ class Keeper:
         wait = 0.0 if times == 1 else min(DEATH_LONGEST, DEATH_FIRST * 10.0 ** (times - 2))
         self._deadly = {key: _Death(reason, times, self.clock() + wait)}
         self._write(good.text, new.vrfs)
-        self.journal.warning(f"FRR ended or hung while it took over a change: {reason}")
+        sentence = f"FRR ended or hung while it took over a change: {reason}"
+        self.journal.warning(sentence, message=Message.FRR_DIED_OF_CHANGE)
         return self._later(outcome)
 
     def _refusals(
@@ -274,6 +281,7 @@ class Keeper:
             f"frr.conf: {more} lines more, {less} less, reloaded and verified in "
             f"{self.reload.seconds:.1f} s{passes}{part}: "
             f"{'; '.join(what) or 'template changed'}",
+            message=Message.FRR_RELOADED,
             diff=diff[:4096],
             errors="; ".join(self.reload.errors),
         )
@@ -290,5 +298,6 @@ class Keeper:
         replace_file(copy, disk, mode=0o600)
         self.journal.warning(
             f"{self.files.configuration} was changed by somebody else and is put back; the "
-            f"change is kept in {copy}; make it in {self.files.template} instead"
+            f"change is kept in {copy}; make it in {self.files.template} instead",
+            message=Message.HAND_EDIT_PUT_BACK,
         )

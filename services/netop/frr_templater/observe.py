@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from netop.common.documents import Desired, Document, Links, Served
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.store import DocumentError, Store
 from netop.frr_templater.files import Files, Loaded
@@ -50,7 +52,8 @@ def _read(store: Store, kind: type[D], problems: list[Problem]) -> D | None:
     try:
         return store.read(kind)
     except DocumentError as error:
-        problems.append(Problem(kind.FILE, str(error), remedy="what runs stays as it is"))
+        remedy, message = "what runs stays as it is", Message.DOCUMENT_DAMAGED
+        problems.append(Problem(kind.FILE, str(error), remedy=remedy, message=message))
         return None
 
 
@@ -60,7 +63,7 @@ def _load(files: Files, problems: list[Problem]) -> Loaded | None:
     except TemplateError as error:
         problems += error.problems
     except OSError as error:
-        problems.append(Problem(str(files.template), f"cannot be read or made: {error}"))
+        problems.append(_unreadable(files.template, f"cannot be read or made: {error}"))
     return None
 
 
@@ -68,5 +71,9 @@ def _disk(files: Files, problems: list[Problem]) -> str | None:
     try:
         return files.read()
     except OSError as error:
-        problems.append(Problem(str(files.configuration), f"cannot be read: {error}"))
+        problems.append(_unreadable(files.configuration, f"cannot be read: {error}"))
         return None
+
+
+def _unreadable(path: Path, reason: str) -> Problem:
+    return Problem(str(path), reason, message=Message.FILE_UNREADABLE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.frr_templater.apply import Finding
 
@@ -28,13 +29,18 @@ def differs(finding: Finding, tolerated: tuple[str, ...]) -> tuple[Problem, ...]
         else "a reload does not change that, so it is left alone"
     )
     reason = f"FRR runs differently from the operator's own text: `{shown[0]}`{more}"
-    return (Problem("frr.conf", reason, remedy=remedy),)
+    return (Problem("frr.conf", reason, remedy=remedy, message=Message.HAND_EDIT_RUNNING),)
 
 
 def refused(reason: str) -> Problem:
     """Return the complaint about a change that was rolled back."""
     remedy = "the last good configuration is served; it is tried again when something changes"
-    return Problem("frr.conf", f"FRR refused a change and was rolled back: {reason}", remedy=remedy)
+    return Problem(
+        "frr.conf",
+        f"FRR refused a change and was rolled back: {reason}",
+        remedy=remedy,
+        message=Message.CHANGE_REFUSED,
+    )
 
 
 def not_survived(reason: str, number: int) -> Problem:
@@ -44,13 +50,15 @@ def not_survived(reason: str, number: int) -> Problem:
         "frr.conf",
         f"FRR ended or hung {times} while it took over a change: {reason}",
         remedy="the last good configuration is served; it is tried again later",
+        message=Message.FRR_DIED_OF_CHANGE,
     )
 
 
 def not_repaired(errors: tuple[str, ...]) -> Problem:
     """Return the complaint about an FRR that stays different."""
     said = reason_of(errors) or "it gives no reason"
-    return Problem("frr.service", f"does not come to its configuration: {said}")
+    reason = f"does not come to its configuration: {said}"
+    return Problem("frr.service", reason, message=Message.FRR_NOT_REPAIRED)
 
 
 def reason_of(errors: tuple[str, ...]) -> str:

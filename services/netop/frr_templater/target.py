@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netop.common.documents import Desired, DesiredVrf, Links, Served
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.frr_templater.candidate import Candidate, Maker
 from netop.frr_templater.files import Loaded
@@ -103,6 +104,7 @@ class Targets:
                         self.origin,
                         f"{written(value, marked=False)} cannot be filled in: {sources[value]}",
                         remedy="frr.conf stays as it is until then",
+                        message=Message.TEMPLATE_WRONG,
                     )
                     for value in lacking
                 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.frr_templater import hints
 from netop.frr_templater.configuration import (
@@ -102,7 +103,8 @@ def make_template(configuration: str, origin: str) -> str:
         example = written(Section.VRFS)
         reason = f"has no hints such as {example}, so no template can be made from it"
         remedy = "put the hints in, or provide frr.conf.tpl; README.md lists where each belongs"
-        raise TemplateError((Problem(origin, reason, remedy=remedy),))
+        message = Message.TEMPLATE_WRONG
+        raise TemplateError((Problem(origin, reason, remedy=remedy, message=message),))
     text = "\n".join(made) + "\n"
     parse_template(text, origin)
     return text
@@ -193,7 +195,9 @@ class _Parsing:
 
     def _complain(self, number: int, reason: str, remedy: str, value: str = "") -> None:
         field = f"line {number}" if number else ""
-        self._problems.append(Problem(self._origin, reason, field, value, remedy))
+        message = Message.TEMPLATE_WRONG
+        problem = Problem(self._origin, reason, field, value, remedy, message=message)
+        self._problems.append(problem)
 
     def _read(self, number: int, line: str) -> None:
         names = [] if is_comment(line) else hints.HINT.findall(line)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from netop.common.backoff import Backoff
 from netop.common.daemon import Daemon, Report, run_watching, watchdog_interval
-from netop.common.journal import Journal, Priority
 from netop.common.store import replace_file
 
 
@@ -96,30 +95,3 @@ def test_backoff_grows_to_its_bound_and_starts_anew() -> None:
     assert all(4 <= delay <= 8 for delay in delays[3:])
     backoff.reset()
     assert backoff.next() <= 1
-
-
-def test_a_standing_fault_is_told_once_and_so_is_its_end() -> None:
-    told: list[tuple[Priority, str]] = []
-    journal = Journal(lambda priority, sentence, _: told.append((priority, sentence)))
-    for _ in range(3):
-        journal.standing({"vx.red": "vx.red: VNI taken"})
-    journal.standing({})
-    assert told == [
-        (Priority.WARNING, "vx.red: VNI taken"),
-        (Priority.NOTICE, "vx.red: is well again"),
-    ]
-
-
-def test_a_standing_fault_carries_its_own_fields_to_its_end() -> None:
-    told: list[dict[str, str]] = []
-    journal = Journal(lambda _, __, fields: told.append(dict(fields)))
-    journal.standing({"a": "a: wrong", "b": "b: wrong"}, {"a": {"resource": "red-a"}})
-    journal.standing({})
-    assert told == [{"NETOP_RESOURCE": "red-a"}, {}, {"NETOP_RESOURCE": "red-a"}, {}]
-
-
-def test_fields_carry_the_generation() -> None:
-    told: list[dict[str, str]] = []
-    journal = Journal(lambda _, __, fields: told.append(dict(fields)), generation=17)
-    journal.info("x", vrf="red")
-    assert told == [{"NETOP_VRF": "red", "NETOP_GENERATION": "17"}]
