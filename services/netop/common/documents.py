@@ -124,6 +124,7 @@ class VrfState(StrEnum):
     PREPARED = "prepared"  # all exist, down, waiting for FRR to know the VNI
     UP = "up"
     LEAVING = "leaving"  # no longer desired; stay until FRR has let go
+    RENEWING = "renewing"  # parts must be made anew; stay until FRR has let go for a moment
     FAILED = "failed"  # the error says why
 
 

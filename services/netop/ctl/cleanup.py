@@ -14,12 +14,14 @@ from typing import Protocol
 
 from netop.bpf_guardian.kernel import RtnetlinkKernel as FilterKernel
 from netop.bpf_guardian.rtnetlink import RtnetlinkError
-from netop.common.documents import Desired, Source
+from netop.common.documents import Desired, Reload, ReloadResult, Served, Source
 from netop.common.settings import NodeSettings
+from netop.frr_templater.farewell import farewell
 from netop.frr_templater.files import Files
 from netop.frr_templater.template import BEGIN, END, HEADER
 from netop.netlink_reconciler.kernel import Kernel
 from netop.netlink_reconciler.kernel import RtnetlinkKernel as LinkKernel
+from netop.netlink_reconciler.link import Kind
 from netop.netlink_reconciler.observe import KernelError
 from netop.netlink_reconciler.plan import make_plan
 from netop.netlink_reconciler.reconciler import ROUNDS
@@ -29,13 +31,14 @@ _SERVICES = [f"netop-{name}.service" for name in
              ("crd-watcher", "netlink-reconciler", "frr-templater", "bpf-guardian")]  # fmt: skip
 
 NOTHING = Desired(1, Source.MANIFESTS, "", NodeSettings(), (), ())
+NOTHING_SERVED = Served(1, (), Reload(ReloadResult.NONE, "", 0.0, 0, "", ()), ())
 
 
 class CleanupError(Exception):
     """Something could not be removed; the message says what, and what to do."""
 
 
-Run = Callable[[Sequence[str]], None]
+Run = Callable[[Sequence[str]], str]
 
 
 class Filters(Protocol):
@@ -111,12 +114,13 @@ def _agreed() -> bool:
     return input("Type yes to go on: ").strip() == "yes"
 
 
-def run_command(words: Sequence[str]) -> None:
-    """Run a command; raises CleanupError where it fails."""
+def run_command(words: Sequence[str]) -> str:
+    """Run a command and return what it wrote; raises CleanupError where it fails."""
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = " ".join(done.stderr.split())
         raise CleanupError(f"{' '.join(words)}: {said or f'exit status {done.returncode}'}")
+    return done.stdout
 
 
 def give_to_frr(path: Path) -> None:
@@ -169,8 +173,9 @@ class Node:
         """Stop the daemons, then clean FRR, links and programs, in this order.
 
         A VRF that the kernel loses before FRR does leaves a stale layer-3 VNI behind, so
-        links stay where FRR could not be cleaned. Raises CleanupError, KernelError,
-        RtnetlinkError, OSError.
+        links stay where FRR could not be cleaned; and FRR ends of a link that goes while it
+        has an unnumbered neighbor (`farewell`), so these leave first. Raises CleanupError,
+        KernelError, RtnetlinkError, OSError.
         """
         self.command(["systemctl", "stop", "netop.target", *_SERVICES])
         self._clean_frr()
@@ -183,16 +188,25 @@ class Node:
         text = self.files.read()
         if text is None or without_sections(text) == text:
             return
+        self._dismiss_neighbors()
         self.files.write(without_sections(text))
         self.adopt(self.files.configuration)
         # Deleting a `router bgp` hides other deletions of the same reload from frr-reload.py.
         for _ in range(2):
             self.command(["systemctl", "reload", "frr.service"])
 
+    def _dismiss_neighbors(self) -> None:
+        own = self.links.observe(NOTHING.node, tables=False).own()
+        gone = {link.name for link in own if link.attributes.kind == Kind.VRF}
+        running = self.command(["vtysh", "-c", "show running-config bgpd no-header"])
+        if commands := farewell(running, gone):
+            words = [word for each in ("configure terminal", *commands) for word in ("-c", each)]
+            self.command(["vtysh", *words])
+
     def _clean_links(self) -> None:
         for _ in range(ROUNDS):
             actual = self.links.observe(NOTHING.node, tables=False)
-            plan = make_plan(NOTHING, None, actual)
+            plan = make_plan(NOTHING, NOTHING_SERVED, actual)
             if not plan.steps:
                 return
             if failures := self.links.apply(plan.steps):

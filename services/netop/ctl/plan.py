@@ -117,14 +117,16 @@ def changes(before: Desired | None, after: Desired, actual: Actual) -> tuple[Cha
     )
     plan = make_plan(after, serving, actual)
     names = {vrf.name for vrf in after.vrfs} | {step.vrf for step in plan.steps} | set(plan.refused)
+    asking = plan.asking
     names |= {vrf.name for vrf in before.vrfs} if before else set()
     found = (
         Change(
             vrf=name,
             resources=_resources(before.vrf(name) if before else None, after.vrf(name)),
-            links=sentences(name, plan.steps_of(name)),
+            links=(asking[name],) if name in asking else sentences(name, plan.steps_of(name)),
             refused=plan.refused.get(name, ""),
-            interrupts=any(isinstance(step, Delete) for step in plan.steps_of(name)),
+            interrupts=name in asking
+            or any(isinstance(step, Delete) for step in plan.steps_of(name)),
         )
         for name in sorted(names - {""})
     )

@@ -137,6 +137,8 @@ class _Vrf:
                 return broken("failed", linked.error)
             case VrfState.LEAVING:
                 return waiting("leaving", "its links stay until FRR has let go of it")
+            case VrfState.RENEWING:
+                return waiting("renewing", linked.error)
             case VrfState.PREPARED:
                 return waiting("prepared", f"down until FRR serves VNI {linked.vni}")
         if wanted is not None and linked.vni != wanted.vni:

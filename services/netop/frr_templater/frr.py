@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """FRR as this daemon sees it: checking a file, and asking what runs.
 
-Changing FRR is the reload's business, but for one thing that it does too late: `dismiss`.
+Changing FRR is the reload's business, but for what it does too late, `dismiss`, and for
+what it cannot do in time, `forget`.
 """
 
 from __future__ import annotations
@@ -140,6 +141,19 @@ class Frr:
         if done.code != 0:
             said = _lines(done.errors) or _lines(done.output) or [f"vtysh ended with {done.code}"]
             raise FrrError(f"`{commands[1]}`: {said[0]}")
+
+    async def shown(self) -> str:
+        """Return the running configuration of all daemons together; raises FrrError."""
+        show = [*self._vtysh(), "-c", "show running-config no-header"]
+        return (await self._run(show, ASK_LIMIT)).output
+
+    async def forget(self, vrf: str) -> None:
+        """Take an empty `vrf` stanza out, unless FRR refuses; raises FrrError.
+
+        See `stanzas`. Whether it was refused, only another look tells.
+        """
+        change = [*self._vtysh(), "-c", "configure terminal", "-c", f"no vrf {vrf}"]
+        await self._run(change, ASK_LIMIT)
 
     def processes(self) -> tuple[tuple[str, str], ...]:
         """Return the daemons and their process ids: another one is another life."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netop.common.documents import Desired, DesiredVrf, Links, Served, VrfState
+from netop.common.messages import Message
 from netop.common.names import LinkNames
 from netop.common.problem import Problem
 from netop.frr_templater.hints import HOMES, Section, written
@@ -59,7 +60,8 @@ def choose(desired: Desired, links: Links, served: Served | None) -> Choice:
 
     Those whose links exist with the very VNI that is desired, and those without a VNI. One
     that FRR serves already stays, with the VNI that it has, although its links fail just
-    now: taking its routes away would not mend them.
+    now: taking its routes away would not mend them. It leaves for a moment where its links
+    wait for that to be made anew.
     """
     chosen: list[DesiredVrf] = []
     waiting: list[str] = []
@@ -69,7 +71,7 @@ def choose(desired: Desired, links: Links, served: Served | None) -> Choice:
         link = known.get(vrf.name)
         if vrf.vni is None or (link and link.state in _READY and link.vni == vrf.vni):
             chosen.append(vrf)
-        elif kept.get(vrf.name) is not None:
+        elif kept.get(vrf.name) is not None and not (link and link.state == VrfState.RENEWING):
             chosen.append(dataclasses.replace(vrf, vni=kept[vrf.name]))
         else:
             waiting.append(vrf.name)
@@ -85,6 +87,7 @@ def ipv6_problems(vrfs: Iterable[DesiredVrf], origin: str) -> tuple[Problem, ...
             f"its IPv6 rules have no effect: the hint {written(section)} is missing in {origin}",
             remedy=f"it belongs {HOMES[section].position}; IPv4 is served meanwhile",
             vrf=vrf.name,
+            message=Message.TEMPLATE_LACKS_IPV6,
         )
         for vrf in vrfs
         if vrf.vni is not None and has_ipv6(vrf)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from netop.common.backoff import Backoff
 from netop.common.daemon import Report
-from netop.common.documents import DesiredVrf, Served, ServedVrf
-from netop.common.journal import Journal
+from netop.common.documents import DesiredVrf, Links, Served, ServedVrf
+from netop.common.journal import Journal, conditions
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.store import Store
 from netop.frr_templater.apply import Unit
@@ -19,6 +20,7 @@ from netop.frr_templater.frr import Frr, FrrError
 from netop.frr_templater.keeper import Keeper, Kept
 from netop.frr_templater.observe import View, observe, own_document
 from netop.frr_templater.plan import waiting_for
+from netop.frr_templater.stanzas import Stanzas
 from netop.frr_templater.systemd1 import SystemdError
 from netop.frr_templater.target import Target, Targets
 from netop.frr_templater.template import TemplateError
@@ -43,9 +45,13 @@ class Templater:
     journal: Journal
     clock: Callable[[], float]
     backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, longest=60.0))
+    stanzas: Stanzas = field(init=False)
     _served: Served | None = None
     _life: tuple[tuple[str, str], ...] | None = None
     _looked: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self.stanzas = Stanzas(self.frr)
 
     def begin(self) -> None:
         """Take up what an earlier life left; before the first pass."""
@@ -53,11 +59,12 @@ class Templater:
         if self._served is not None:
             self.keeper.reload = self._served.reload
         for damage in self.keeper.memory.load():
-            self.journal.warning(damage)
+            self.journal.warning(damage, message=Message.DOCUMENT_DAMAGED)
         try:
             self.files.clean()
         except OSError as error:
-            self.journal.warning(f"{self.files.directory}: {error}")
+            sentence = f"{self.files.directory}: {error}"
+            self.journal.warning(sentence, message=Message.FILE_UNWRITABLE)
 
     async def reconcile(self) -> Report:
         """Make one pass."""
@@ -71,16 +78,19 @@ class Templater:
             await self._new_life()
             target = await self._target(view, wait, problems)
             kept = await self._keep(view, target)
+            if target is not None and view.links is not None and kept.settled:
+                kept = await self._tidied(view.links, kept)
             self.backoff.reset()
         except (FrrError, SystemdError) as error:
-            problems.append(Problem("FRR", str(error), remedy="what it serves is left as it is"))
+            remedy = "what it serves is left as it is"
+            problems.append(Problem("FRR", str(error), remedy=remedy, message=Message.FRR_DOWN))
             kept = Kept(again=self.backoff.next(), settled=False)
         except OSError as error:
             problems.append(_disk_problem(error))
             kept = Kept(again=self.backoff.next(), settled=False)
         problems += kept.problems
         retry = self._publish(target, kept, problems, kept.again)
-        self.journal.standing(_standing(problems))
+        self.journal.standing(conditions(problems))
         return Report(self._status(wait, target, problems), retry)
 
     async def _new_life(self) -> None:
@@ -95,7 +105,10 @@ class Templater:
         version = await self.frr.version()
         if self._life is not None:
             renewed = sorted({name for name, _ in set(life) - set(self._life)})
-            self.journal.notice(f"FRR started anew ({', '.join(renewed)}); looking what it serves")
+            self.journal.notice(
+                f"FRR started anew ({', '.join(renewed)}); looking what it serves",
+                message=Message.FRR_STARTED_ANEW,
+            )
         remembered = self.keeper.state
         if version != remembered.frr:
             # Another FRR may take what this one refused.
@@ -139,6 +152,12 @@ class Templater:
         # Our own reloads do not make another life of it, but a crash meanwhile does.
         return kept
 
+    async def _tidied(self, links: Links, kept: Kept) -> Kept:
+        good = self.keeper.state.good
+        again = await self.stanzas.tidy(links, good.text if good is not None else "")
+        delays = [delay for delay in (kept.again, again) if delay is not None]
+        return dataclasses.replace(kept, again=min(delays, default=None))
+
     def _publish(
         self, target: Target | None, kept: Kept, problems: list[Problem], again: float | None
     ) -> float | None:
@@ -160,7 +179,8 @@ class Templater:
         try:
             self.store.publish(document)
         except OSError as error:
-            problems.append(Problem("served.json", f"cannot be written: {error}"))
+            reason = f"cannot be written: {error}"
+            problems.append(Problem("served.json", reason, message=Message.FILE_UNWRITABLE))
             return self.backoff.next()
         self._served = document
         return again
@@ -169,7 +189,8 @@ class Templater:
         if view.loaded is not None and view.loaded.made:
             self.journal.info(
                 f"made {self.files.template} from {self.files.configuration}, once; "
-                "from now on it is the one to edit"
+                "from now on it is the one to edit",
+                message=Message.TEMPLATE_MADE,
             )
 
     def _status(self, wait: str, target: Target | None, problems: list[Problem]) -> str:
@@ -195,18 +216,11 @@ def _served_vrfs(vrfs: Iterable[DesiredVrf]) -> tuple[ServedVrf, ...]:
     return tuple(ServedVrf(vrf.name, vrf.vni) for vrf in vrfs)
 
 
-def _standing(problems: Iterable[Problem]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for problem in problems:
-        key = f"{problem.subject} {problem.field}".strip()
-        found[key] = f"{found[key]}; {problem}" if key in found else str(problem)
-    return found
-
-
 def _disk_problem(error: OSError) -> Problem:
     place = error.filename or "the disk"
     return Problem(
         str(place),
         f"cannot be written: {error.strerror or error}",
         remedy="FRR keeps what it serves; free space, or make it writable",
+        message=Message.FILE_UNWRITABLE,
     )

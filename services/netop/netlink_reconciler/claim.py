@@ -6,50 +6,78 @@ A refused VRF is left alone entirely: what it has keeps running, and the others 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
 
 from netop.common.documents import Desired
+from netop.common.messages import Message
+from netop.common.problem import Problem
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.goal import Goal
 from netop.netlink_reconciler.link import VXLAN_OVERHEAD, VXLAN_PORT, Kind, Link, names_of
+from netop.netlink_reconciler.refusal import Refusal
 from netop.netlink_reconciler.table import allot_tables
 from netop.netlink_reconciler.underlay import UnderlayError, find_underlay
-from netop.netlink_reconciler.wanted import Underlay, WantedLink, wanted_links
+from netop.netlink_reconciler.wanted import Mtu, Underlay, WantedLink, wanted_links
+
+# RFC 8200, section 5: a link that carries less does without IPv6.
+NARROWEST = 1280
 
 
 @dataclass(frozen=True)
 class Claims:
-    """The links that each VRF shall have, by VRF, and the reasons of those that were refused."""
+    """The links that each VRF shall have, by VRF, and the reasons of those that were refused.
+
+    `asking` are VRFs that wait until FRR lets go of them, with what will be done then;
+    `warnings` are about VRFs that get less than they were to have.
+    """
 
     wanted: Mapping[str, tuple[WantedLink, ...]]
-    refused: Mapping[str, str]
+    refused: Mapping[str, Refusal]
+    asking: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
 
 
 def claims(
-    desired: Desired, goals: Mapping[str, Goal], actual: Actual, held: Mapping[str, str]
+    desired: Desired,
+    goals: Mapping[str, Goal],
+    actual: Actual,
+    held: Mapping[str, Refusal],
+    peered: Collection[str] = (),
 ) -> Claims:
-    """Return what each desired VRF shall have. `held` are VRFs to leave alone, with reasons."""
+    """Return what each desired VRF shall have.
+
+    `held` are VRFs to leave alone, with reasons; `peered` those over whose links FRR has
+    sessions, so that it has to be asked before they go.
+    """
     vnis = {vrf.name: vrf.vni for vrf in desired.vrfs if vrf.vni is not None}
     refused = dict(held)
     try:
         underlay = find_underlay(actual, desired.node)
     except UnderlayError as error:
-        return Claims({}, refused | {vrf: str(error) for vrf in vnis})
+        lacking = Refusal(str(error), Message.UNDERLAY_MISSING, desired.node.underlay)
+        return Claims({}, refused | dict.fromkeys(vnis, lacking))
     refused = _foreign_names(vnis, actual) | refused
     refused = _repeated_vnis(vnis) | refused
     tables = allot_tables(vnis.keys() - refused.keys(), actual, desired.node)
     for vrf in vnis.keys() - refused.keys() - tables.keys():
-        refused[vrf] = _exhausted(desired.node)
+        refused[vrf] = Refusal(_exhausted(desired.node), Message.TABLES_EXHAUSTED)
+    mtus = {vrf: _mtu(vrf, actual, underlay, desired.node) for vrf in tables}
+    if underlay.mtu < NARROWEST + VXLAN_OVERHEAD:
+        refused |= {vrf: _too_narrow(underlay) for vrf in tables if mtus[vrf].tunnel < NARROWEST}
     wanted = {
-        vrf: wanted_links(vrf, vnis[vrf], table, desired.node.mtu, underlay)
+        vrf: wanted_links(vrf, vnis[vrf], table, mtus[vrf], underlay)
         for vrf, table in tables.items()
+        if vrf not in refused
     }
-    refused = _narrow_underlay(wanted, actual, underlay, desired.node) | refused
-    wanted = {vrf: links for vrf, links in wanted.items() if vrf not in refused}
-    return _without_conflicts(Claims(wanted, refused), goals, actual)
+    clipped = [vrf for vrf in wanted if mtus[vrf].tunnel < desired.node.mtu]
+    warnings = (_clipped(clipped, underlay, desired.node),) if clipped else ()
+    asking = {vrf: _asking(vrf, wanted[vrf], actual) for vrf in sorted({*peered} & wanted.keys())}
+    asking = {vrf: reason for vrf, reason in asking.items() if reason}
+    wanted = {vrf: links for vrf, links in wanted.items() if vrf not in asking}
+    return _without_conflicts(Claims(wanted, refused, asking, warnings), goals, actual)
 
 
 def doomed(claimed: Claims, goals: Mapping[str, Goal], actual: Actual) -> dict[str, str]:
@@ -57,7 +85,9 @@ def doomed(claimed: Claims, goals: Mapping[str, Goal], actual: Actual) -> dict[s
     found: dict[str, str] = {}
     for link in actual.links:
         vrf = link.vrf if link.own else link.stray
-        if vrf is None or vrf in claimed.refused or goals.get(vrf) == Goal.LEAVING:
+        if vrf is None or vrf in claimed.refused or vrf in claimed.asking:
+            continue
+        if goals.get(vrf) == Goal.LEAVING:
             continue
         if link.stray:
             found[link.name] = f"removed, it was made for VRF {vrf} and renamed since"
@@ -72,37 +102,57 @@ def doomed(claimed: Claims, goals: Mapping[str, Goal], actual: Actual) -> dict[s
 
 
 def _re_creation(vrf: str, link: Link, wanted: WantedLink) -> dict[str, str]:
-    fixed = [
-        difference
-        for difference in link.attributes.differences(wanted.attributes)
-        if difference.needs_re_creation
-    ]
-    if not fixed:
-        return {}
-    told = ", ".join(str(difference) for difference in fixed)
-    return {link.name: f"{told}, needs re-creation, interrupts {vrf}"}
+    told = _fixed(link, wanted)
+    return {link.name: f"{told}, needs re-creation, interrupts {vrf}"} if told else {}
 
 
-def _foreign_names(vnis: Mapping[str, int], actual: Actual) -> dict[str, str]:
-    refused: dict[str, str] = {}
+def _fixed(link: Link, wanted: WantedLink) -> str:
+    """Return the differences that cannot be put right in place; empty where there are none."""
+    differences = link.attributes.differences(wanted.attributes)
+    return ", ".join(str(each) for each in differences if each.needs_re_creation)
+
+
+def _asking(vrf: str, links: tuple[WantedLink, ...], actual: Actual) -> str:
+    """Return what has to be made anew of that over which FRR has sessions, or nothing.
+
+    zebra 10.3 ends when an interface goes over which BGP peers by its name (farewell.py of
+    frr-templater), and keeps the VNI of a VRF that goes before its configuration.
+    """
+    names = names_of(vrf)
+    for wanted in links:
+        link = actual.by_name.get(wanted.name)
+        if link is None or link.name not in {names.vrf, names.veth_vrf, names.veth_default}:
+            continue
+        if told := _fixed(link, wanted):
+            return (
+                f"{link.name}: {told}, needs re-creation, interrupts {vrf}; "
+                "waiting until FRR has let go of it"
+            )
+    return ""
+
+
+def _foreign_names(vnis: Mapping[str, int], actual: Actual) -> dict[str, Refusal]:
+    refused: dict[str, Refusal] = {}
     for vrf in vnis:
         for name in names_of(vrf).all():
             link = actual.by_name.get(name)
             if link is not None and not link.own:
-                refused[vrf] = (
+                reason = (
                     f"{name} exists and is not ours (no alias 'netop vrf {vrf}'); "
                     "remove or rename it"
                 )
+                refused[vrf] = Refusal(reason, Message.FOREIGN_LINK, name)
                 break
     return refused
 
 
-def _repeated_vnis(vnis: Mapping[str, int]) -> dict[str, str]:
+def _repeated_vnis(vnis: Mapping[str, int]) -> dict[str, Refusal]:
     first: dict[int, str] = {}
-    refused: dict[str, str] = {}
+    refused: dict[str, Refusal] = {}
     for vrf, vni in sorted(vnis.items()):
         if first.setdefault(vni, vrf) != vrf:
-            refused[vrf] = f"VNI {vni} is already that of VRF {first[vni]}"
+            reason = f"VNI {vni} is already that of VRF {first[vni]}"
+            refused[vrf] = Refusal(reason, Message.VNI_TAKEN)
     return refused
 
 
@@ -114,27 +164,34 @@ def _exhausted(node: NodeSettings) -> str:
     )
 
 
-def _narrow_underlay(
-    wanted: Mapping[str, tuple[WantedLink, ...]],
-    actual: Actual,
-    underlay: Underlay,
-    node: NodeSettings,
-) -> dict[str, str]:
-    """Refuse what the kernel would: vxlan_change_mtu bounds the MTU by that of the carrier."""
-    needed = node.mtu + VXLAN_OVERHEAD
-    if underlay.mtu >= needed:
-        return {}
-    refused: dict[str, str] = {}
-    for vrf in wanted:
-        link = actual.by_name.get(names_of(vrf).vxlan)
-        # One that is wide enough already stays so, whatever becomes of its carrier.
-        if link is None or link.attributes.mtu != node.mtu:
-            refused[vrf] = (
-                f"MTU {node.mtu} does not fit through {underlay.name}, whose MTU is "
-                f"{underlay.mtu}; raise that to {needed}, or lower mtu in config.yaml "
-                f"to {underlay.mtu - VXLAN_OVERHEAD}"
-            )
-    return refused
+def _mtu(vrf: str, actual: Actual, underlay: Underlay, node: NodeSettings) -> Mtu:
+    """Return what fits: vxlan_change_mtu bounds the MTU of a VXLAN by that of its carrier."""
+    link = actual.by_name.get(names_of(vrf).vxlan)
+    # One that is wider already stays so, whatever becomes of its carrier.
+    now = (link.attributes.mtu or 0) if link is not None and link.own else 0
+    return Mtu(min(node.mtu, max(underlay.mtu - VXLAN_OVERHEAD, now)), node.mtu)
+
+
+def _too_narrow(underlay: Underlay) -> Refusal:
+    reason = (
+        f"{underlay.name} has MTU {underlay.mtu}, which leaves less than {NARROWEST} for a "
+        f"VXLAN; raise it to {NARROWEST + VXLAN_OVERHEAD} at least"
+    )
+    return Refusal(reason, Message.UNDERLAY_TOO_NARROW, underlay.name)
+
+
+def _clipped(vrfs: Collection[str], underlay: Underlay, node: NodeSettings) -> Problem:
+    fits = underlay.mtu - VXLAN_OVERHEAD
+    return Problem(
+        underlay.name,
+        f"leaves {fits} for VXLANs, less than the mtu {node.mtu} of config.yaml: larger packets "
+        f"of {', '.join(sorted(vrfs))} are answered with too big",
+        field="mtu",
+        value=str(underlay.mtu),
+        remedy=f"raise it to {node.mtu + VXLAN_OVERHEAD}, or set mtu in config.yaml to {fits}",
+        interface=underlay.name,
+        message=Message.UNDERLAY_TOO_NARROW,
+    )
 
 
 def _without_conflicts(claimed: Claims, goals: Mapping[str, Goal], actual: Actual) -> Claims:
@@ -148,17 +205,18 @@ def _without_conflicts(claimed: Claims, goals: Mapping[str, Goal], actual: Actua
         blocked = _taken_vnis(claimed.wanted, goals, left)
         if not blocked:
             return claimed
-        claimed = Claims(
-            {vrf: links for vrf, links in claimed.wanted.items() if vrf not in blocked},
-            {**claimed.refused, **blocked},
+        claimed = replace(
+            claimed,
+            wanted={vrf: links for vrf, links in claimed.wanted.items() if vrf not in blocked},
+            refused={**claimed.refused, **blocked},
         )
 
 
 def _taken_vnis(
     wanted: Mapping[str, tuple[WantedLink, ...]], goals: Mapping[str, Goal], left: Actual
-) -> dict[str, str]:
+) -> dict[str, Refusal]:
     holders = {link.attributes.vni: link for link in left.links if _holds_vni(link)}
-    blocked: dict[str, str] = {}
+    blocked: dict[str, Refusal] = {}
     for vrf, links in wanted.items():
         for link in links:
             holder = holders.get(link.attributes.vni)
@@ -170,7 +228,8 @@ def _taken_vnis(
                 if waits
                 else "; give one of them another VNI, or remove that link"
             )
-            blocked[vrf] = f"VNI {link.attributes.vni} is taken by {holder.name}{hint}"
+            reason = f"VNI {link.attributes.vni} is taken by {holder.name}{hint}"
+            blocked[vrf] = Refusal(reason, Message.VNI_TAKEN, holder.name)
     return blocked
 
 

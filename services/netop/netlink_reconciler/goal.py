@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from netop.common.documents import Desired, Served
+from netop.common.documents import Desired, DesiredVrf, Served
 from netop.netlink_reconciler.actual import Actual
+from netop.netlink_reconciler.link import names_of
 
 
 class Goal(StrEnum):
@@ -21,16 +22,29 @@ class Goal(StrEnum):
 def goals(desired: Desired, served: Served | None, actual: Actual) -> dict[str, Goal]:
     """Return the goal of each VRF that is desired or still has links of ours, by name.
 
-    No `served` document means that nothing is served.
+    Without a `served` document nobody knows what FRR serves: what is up stays up, and
+    nothing is removed.
     """
     found: dict[str, Goal] = {}
     for vrf in desired.vrfs:
         if vrf.vni is not None:
-            up = served is not None and served.serves(vrf.name, vrf.vni)
-            found[vrf.name] = Goal.UP if up else Goal.PREPARED
-    held = {vrf.name for vrf in served.vrfs if vrf.vni is not None} if served else set()
+            known = served.serves(vrf.name, vrf.vni) if served else _is_up(vrf, actual)
+            found[vrf.name] = Goal.UP if known else Goal.PREPARED
+    held = served_vrfs(served)
     for link in actual.own():
         name = link.vrf
         if name is not None and name not in found:
-            found[name] = Goal.LEAVING if name in held else Goal.REMOVED
+            leaving = served is None or name in held
+            found[name] = Goal.LEAVING if leaving else Goal.REMOVED
     return dict(sorted(found.items()))
+
+
+def served_vrfs(served: Served | None) -> frozenset[str]:
+    """Return the VRFs that FRR has a BGP instance of, with whatever VNI."""
+    vrfs = served.vrfs if served else ()
+    return frozenset(vrf.name for vrf in vrfs if vrf.vni is not None)
+
+
+def _is_up(vrf: DesiredVrf, actual: Actual) -> bool:
+    vxlan = actual.by_name.get(names_of(vrf.name).vxlan)
+    return vxlan is not None and vxlan.own and vxlan.up and vxlan.attributes.vni == vrf.vni

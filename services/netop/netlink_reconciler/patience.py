@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to leave a VRF alone for a while: after a refusal, or in a fight."""
+"""When to leave a VRF alone for a while: after a refusal, in a fight, or until FRR lets go."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from netop.common.backoff import Backoff
+from netop.common.messages import Message
+from netop.netlink_reconciler.refusal import Refusal
 
 # So many repairs within so many seconds are a fight: somebody else changes what we do.
 FIGHT_REPAIRS = 5
@@ -16,12 +18,15 @@ FIGHT_SECONDS = 60.0
 # Where the kernel refuses, the reason seldom goes away within a second.
 RETRY_FIRST = 1.0
 RETRY_LONGEST = 120.0
+# FRR lets go within a reload, which systemd ends after two minutes. If it is dead, or refuses,
+# the links are mended all the same.
+FRR_PATIENCE = 300.0
 
 
 @dataclass
 class _Record:
     backoff: Backoff
-    reason: str = ""
+    refusal: Refusal | None = None
     due: float = 0.0
     repairs: deque[float] = field(default_factory=lambda: deque(maxlen=FIGHT_REPAIRS))
 
@@ -33,39 +38,52 @@ class Patience:
         self._clock = clock
         self._chance = chance
         self._records: dict[str, _Record] = {}
+        self._asked: dict[str, float] = {}
 
-    def held(self) -> dict[str, str]:
+    def held(self) -> dict[str, Refusal]:
         """Return the VRFs to leave alone for now, with the reason; release those that are due."""
         now = self._clock()
         for record in self._records.values():
             if record.due <= now:
-                record.reason = ""
-        return {vrf: record.reason for vrf, record in self._records.items() if record.reason}
+                record.refusal = None
+        return {vrf: record.refusal for vrf, record in self._records.items() if record.refusal}
 
-    def failed(self, vrf: str, reason: str) -> None:
-        """Remember that the kernel refused a step for the VRF."""
+    def failed(self, vrf: str, refusal: Refusal) -> None:
+        """Remember that nothing can be done about the VRF, so that it is left alone for a while."""
         record = self._record(vrf)
-        record.reason = reason
+        record.refusal = refusal
         record.due = self._clock() + record.backoff.next()
 
-    def repaired(self, vrf: str, what: str) -> None:
-        """Remember that something of the VRF had to be put right that was right before."""
+    def repaired(self, vrf: str, what: str, interface: str = "") -> None:
+        """Remember that something of the VRF, of `interface` if of one, had to be put right
+        that was right before.
+        """
         record = self._record(vrf)
         now = self._clock()
         record.repairs.append(now)
         if len(record.repairs) == FIGHT_REPAIRS and now - record.repairs[0] < FIGHT_SECONDS:
-            self.failed(
-                vrf,
+            reason = (
                 f"something else keeps changing its links ({what}); "
-                f"put right {FIGHT_REPAIRS} times within {FIGHT_SECONDS:g} s",
+                f"put right {FIGHT_REPAIRS} times within {FIGHT_SECONDS:g} s"
             )
+            self.failed(vrf, Refusal(reason, Message.LINKS_FOUGHT_OVER, interface))
+
+    def asked(self, vrfs: Iterable[str]) -> None:
+        """Remember since when these VRFs, and no others, wait for FRR to let go of them."""
+        now = self._clock()
+        self._asked = {vrf: self._asked.get(vrf, now) for vrf in vrfs}
+
+    def overdue(self) -> frozenset[str]:
+        """Return the VRFs that have waited for FRR long enough."""
+        now = self._clock()
+        return frozenset(vrf for vrf, since in self._asked.items() if now - since >= FRR_PATIENCE)
 
     def well(self, vrf: str) -> None:
         """Forget what failed: nothing is left to do for this VRF."""
         record = self._records.get(vrf)
         if record is None:
             return
-        record.reason = ""
+        record.refusal = None
         if not record.repairs or self._clock() - record.repairs[-1] > FIGHT_SECONDS:
             del self._records[vrf]
 
@@ -81,7 +99,8 @@ class Patience:
 
     def wait(self) -> float | None:
         """Return the seconds until the next VRF is due, or None."""
-        due = [record.due for record in self._records.values() if record.reason]
+        due = [record.due for record in self._records.values() if record.refusal]
+        due += [since + FRR_PATIENCE for since in self._asked.values()]
         return max(0.0, min(due) - self._clock()) if due else None
 
     def _record(self, vrf: str) -> _Record:

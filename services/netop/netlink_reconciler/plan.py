@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from netop.common.documents import Desired, Served
+from netop.common.problem import Problem
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.backstop import backstops_of
 from netop.netlink_reconciler.claim import Claims, claims, doomed
-from netop.netlink_reconciler.goal import Goal, goals
+from netop.netlink_reconciler.goal import Goal, goals, served_vrfs
 from netop.netlink_reconciler.identity import identities_of
 from netop.netlink_reconciler.link import Difference, Kind, Link, names_of
+from netop.netlink_reconciler.refusal import Refusal
 from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route, Step, Switch
 from netop.netlink_reconciler.wanted import WantedLink, at_creation
 
@@ -26,12 +28,15 @@ INDEX_FIRST = 1_000_000
 class Plan:
     """The steps that are possible now, in order; more may follow once they are done.
 
-    `goals` name every VRF of concern; `refused` say why nothing is done about one.
+    `goals` name every VRF of concern; `refused` say why nothing is done about one, and
+    `asking` what waits until FRR has let go of one. `warnings` refuse nothing.
     """
 
     steps: tuple[Step, ...]
     goals: Mapping[str, Goal]
-    refused: Mapping[str, str]
+    refused: Mapping[str, Refusal]
+    asking: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
 
     def steps_of(self, vrf: str) -> tuple[Step, ...]:
         """Return the steps for one VRF."""
@@ -43,17 +48,18 @@ def make_plan(
     served: Served | None,
     actual: Actual,
     *,
-    held: Mapping[str, str] | None = None,
+    held: Mapping[str, Refusal] | None = None,
+    overdue: Collection[str] = (),
     index_first: int = INDEX_FIRST,
 ) -> Plan:
     """Return what to do next.
 
-    `held` are VRFs to leave alone for the moment, with the reason. New links get
-    ifindexes from `index_first` on. Links go up in a plan of their own, after everything
-    else about their VRF was seen to be right.
+    `held` are VRFs to leave alone for the moment, with the reason, `overdue` those that
+    have waited for FRR long enough. New links get ifindexes from `index_first` on. Links
+    go up in a plan of their own, after everything else about their VRF was seen to be right.
     """
     aims = goals(desired, served, actual)
-    claimed = claims(desired, aims, actual, held or {})
+    claimed = claims(desired, aims, actual, held or {}, served_vrfs(served).difference(overdue))
     deletions = doomed(claimed, aims, actual)
     left = actual.without(deletions)
     numbers = _Numbers.of_links(actual, left, index_first)
@@ -76,7 +82,7 @@ def make_plan(
         *_stale_routes(claimed, actual, left),
     )
     steps = (*downs, *removals, *structure, *ups)
-    return Plan(steps, aims, claimed.refused)
+    return Plan(steps, aims, claimed.refused, claimed.asking, claimed.warnings)
 
 
 @dataclass
@@ -166,7 +172,8 @@ def _stale_routes(claimed: Claims, actual: Actual, left: Actual) -> Iterator[Rou
     owners = {link.attributes.table: link.vrf for link in actual.own()}
     for backstop in sorted(actual.backstops):
         vrf = owners.get(backstop.table) or ""
-        if backstop.table not in kept and vrf not in claimed.refused:
+        left_alone = vrf in claimed.refused or vrf in claimed.asking
+        if backstop.table not in kept and not left_alone:
             yield Route(vrf, backstop, present=False, told=False)
 
 

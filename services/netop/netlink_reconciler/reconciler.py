@@ -14,7 +14,8 @@ from typing import Protocol
 from netop.common.backoff import Backoff
 from netop.common.daemon import Report
 from netop.common.documents import Desired, Links, Served
-from netop.common.journal import Journal
+from netop.common.journal import Condition, Journal, conditions
+from netop.common.messages import Message
 from netop.common.store import DocumentError, Store
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
@@ -23,11 +24,13 @@ from netop.netlink_reconciler.kernel import Kernel
 from netop.netlink_reconciler.observe import KernelError
 from netop.netlink_reconciler.patience import Patience
 from netop.netlink_reconciler.plan import INDEX_FIRST, Plan, make_plan
+from netop.netlink_reconciler.refusal import Refusal
 from netop.netlink_reconciler.report import links_document, status
 from netop.netlink_reconciler.step import Change, Create, Failure, Step
-from netop.netlink_reconciler.story import sentences
+from netop.netlink_reconciler.story import Telling, link_of, tellings
 from netop.netlink_reconciler.table import lacks_table
 
+UNCHANGED = "links stay as they are"
 WAITING = "waiting for desired.json from netop-crd-watcher"
 # Removal, making and going up take a round each; what is not settled then is a fight.
 ROUNDS = 6
@@ -75,7 +78,8 @@ class LinkReconciler:
         self._patience = Patience(clock, chance or random.Random())
         self._backoff = Backoff(chance=chance or random.Random())
         self._index_next = INDEX_FIRST
-        self._problems: dict[str, str] = {}
+        self._problems: dict[str, Condition] = {}
+        self._drifted: frozenset[str] = frozenset()
         self._settled: dict[str, tuple[Goal, int | None]] = {}
 
     async def reconcile(self) -> Report:
@@ -88,23 +92,27 @@ class LinkReconciler:
                 # In a thread, because removing hundreds of links takes seconds, and the
                 # watchdog wants its ping meanwhile.
                 plan, actual = await asyncio.to_thread(self._converge, inputs)
-            except (DocumentError, KernelError) as error:
-                return self._trouble(f"links stay as they are: {error}")
+            except DocumentError as error:
+                return self._trouble(f"{UNCHANGED}: {error}", Message.DOCUMENT_DAMAGED)
+            except KernelError as error:
+                return self._trouble(f"{UNCHANGED}: {error}", Message.KERNEL_UNREADABLE)
             self._watch.watch(Interest.of(actual, inputs.desired.node))
             return self._publish(plan, links_document(inputs.desired, plan, actual))
 
-    def _trouble(self, sentence: str) -> Report:
+    def _trouble(self, sentence: str, message: Message) -> Report:
         """Tell what keeps the whole pass from its end, and try again later."""
-        self._journal.standing({**self._problems, "netop-netlink-reconciler": sentence})
+        trouble = Condition(sentence, message)
+        self._journal.standing({**self._problems, "netop-netlink-reconciler": trouble})
         return Report(sentence, self._backoff.next())
 
     def _publish(self, plan: Plan, document: Links) -> Report:
-        self._problems = {problem.subject: str(problem) for problem in document.problems}
+        self._problems = conditions(document.problems)
         try:
             self._store.publish(document)
         except OSError as error:
             path = self._store.path(Links)
-            return self._trouble(f"{path} cannot be written, so FRR is not told: {error}")
+            sentence = f"{path} cannot be written, so FRR is not told: {error}"
+            return self._trouble(sentence, Message.FILE_UNWRITABLE)
         self._journal.standing(self._problems)
         waits = [self._patience.wait()]
         if plan.steps:
@@ -152,6 +160,7 @@ class LinkReconciler:
             inputs.served,
             actual,
             held=self._patience.held(),
+            overdue=self._patience.overdue(),
             index_first=self._index_next,
         )
         return plan, actual
@@ -163,9 +172,17 @@ class LinkReconciler:
         refused = {failure.step for failure in failures}
         for vrf in dict.fromkeys(step.vrf for step in plan.steps):
             done = [step for step in plan.steps_of(vrf) if step not in refused]
-            for sentence in sentences(vrf, done):
-                self._journal.info(sentence, vrf=vrf)
+            for telling in tellings(vrf, done):
+                self._tell(vrf, telling)
         self._note_failures(failures)
+
+    def _tell(self, vrf: str, telling: Telling) -> None:
+        fields = {"vrf": vrf, "interface": telling.interface}
+        about = {key: value for key, value in fields.items() if value}
+        if vrf in self._drifted:
+            self._journal.notice(telling.sentence, message=Message.LINKS_REPAIRED, **about)
+        else:
+            self._journal.info(telling.sentence, message=None, **about)
 
     def _note_failures(self, failures: Sequence[Failure]) -> None:
         """Remember the first failure of each VRF: the others follow from it."""
@@ -173,17 +190,25 @@ class LinkReconciler:
         for failure in failures:
             if failure.step.vrf not in seen:
                 seen.add(failure.step.vrf)
-                self._patience.failed(failure.step.vrf, str(failure))
+                link = link_of(failure.step)
+                refusal = Refusal(str(failure), Message.LINKS_REFUSED, link)
+                self._patience.failed(failure.step.vrf, refusal)
 
     def _note_repairs(self, plan: Plan, desired: Desired) -> None:
         """Count what had to be put right although nobody asked for anything new."""
+        drifted = set()
         for vrf, goal in plan.goals.items():
             steps = plan.steps_of(vrf)
             if steps and self._settled.get(vrf) == (goal, _vni(desired, vrf)):
-                self._patience.repaired(vrf, _briefly(steps))
+                drifted.add(vrf)
+                step = _main(steps)
+                self._patience.repaired(vrf, str(step), link_of(step))
+        self._drifted = frozenset(drifted)
 
     def _note_settled(self, plan: Plan, desired: Desired) -> None:
-        settled = [vrf for vrf in plan.goals if vrf not in plan.refused and not plan.steps_of(vrf)]
+        open_ = plan.refused.keys() | plan.asking.keys()
+        settled = [vrf for vrf in plan.goals if vrf not in open_ and not plan.steps_of(vrf)]
+        self._patience.asked(plan.asking)
         for vrf in settled:
             self._patience.well(vrf)
         self._patience.keep(plan.goals.keys() | plan.refused.keys())
@@ -195,6 +220,5 @@ def _vni(desired: Desired, vrf: str) -> int | None:
     return None if wanted is None else wanted.vni
 
 
-def _briefly(steps: Sequence[Step]) -> str:
-    step = next((step for step in steps if isinstance(step, Change) and step.told), steps[0])
-    return str(step)
+def _main(steps: Sequence[Step]) -> Step:
+    return next((step for step in steps if isinstance(step, Change) and step.told), steps[0])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from netop.common.documents import Desired, Link, LinkedVrf, Links, VrfState
+from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.goal import Goal
@@ -18,10 +19,21 @@ def links_document(desired: Desired, plan: Plan, actual: Actual) -> Links:
     """Return the document. `plan` is the last one, made from `actual`."""
     router_id, host_router_id = router_ids(actual, desired.node)
     vrfs = tuple(_linked(name, plan, actual) for name in plan.goals)
-    problems = tuple(
-        Problem(f"VRF {vrf.name}", vrf.error, vrf=vrf.name) for vrf in vrfs if vrf.error
-    )
+    problems = tuple(_problem(vrf, plan) for vrf in vrfs if vrf.error)
+    problems += plan.warnings
     return Links(desired.generation, router_id, host_router_id, vrfs, problems)
+
+
+def _problem(vrf: LinkedVrf, plan: Plan) -> Problem:
+    refusal = plan.refused.get(vrf.name)
+    message = Message.LINKS_ASKING if vrf.name in plan.asking else Message.LINKS_REFUSED
+    return Problem(
+        f"VRF {vrf.name}",
+        vrf.error,
+        vrf=vrf.name,
+        interface=refusal.interface if refusal is not None else "",
+        message=refusal.message if refusal is not None else message,
+    )
 
 
 def _linked(name: str, plan: Plan, actual: Actual) -> LinkedVrf:
@@ -33,7 +45,7 @@ def _linked(name: str, plan: Plan, actual: Actual) -> LinkedVrf:
         name=name,
         vni=(vxlan.attributes.vni or 0) if vxlan else 0,
         table=(vrf.attributes.table or 0) if vrf else 0,
-        state=VrfState.FAILED if error else _state(plan.goals[name]),
+        state=_state(name, plan, error),
         error=error,
         links=tuple(
             Link(link, own[link].index, own[link].attributes.mac or "")
@@ -43,13 +55,20 @@ def _linked(name: str, plan: Plan, actual: Actual) -> LinkedVrf:
     )
 
 
-def _state(goal: Goal) -> VrfState:
+def _state(vrf: str, plan: Plan, error: str) -> VrfState:
+    if vrf in plan.asking:
+        return VrfState.RENEWING
+    if error:
+        return VrfState.FAILED
+    goal = plan.goals[vrf]
     if goal in {Goal.LEAVING, Goal.REMOVED}:
         return VrfState.LEAVING
     return VrfState.UP if goal == Goal.UP else VrfState.PREPARED
 
 
 def _error(vrf: str, plan: Plan) -> str:
+    if vrf in plan.asking:
+        return plan.asking[vrf]
     if vrf in plan.refused:
         return plan.refused[vrf]
     left = plan.steps_of(vrf)
@@ -76,7 +95,8 @@ def _complaints(links: Links) -> list[str]:
     for vrf in links.vrfs:
         if vrf.error:
             suffering.setdefault(vrf.error, []).append(vrf.name)
-    return [f"{_few(names)}: {error}" for error, names in suffering.items()]
+    found = [f"{_few(names)}: {error}" for error, names in suffering.items()]
+    return found + [str(problem) for problem in links.problems if not problem.vrf]
 
 
 def _named(links: Links, state: VrfState) -> list[str]:

@@ -26,6 +26,18 @@ class Underlay:
     mtu: int
 
 
+@dataclass(frozen=True)
+class Mtu:
+    """What the links of a VRF carry, in bytes: `tunnel` for VXLAN and bridge, `veth`.
+
+    The bridge has that of its VXLAN, so that the node answers "too big" to what would not
+    fit: a bridge drops silently what is too large for its port.
+    """
+
+    tunnel: int
+    veth: int
+
+
 def router_mac(address: IPv4Address) -> str:
     """Return the MAC that every VXLAN of the node has: 02:54 and the underlay's address.
 
@@ -36,7 +48,7 @@ def router_mac(address: IPv4Address) -> str:
 
 
 def wanted_links(
-    vrf: str, vni: int, table: int, mtu: int, underlay: Underlay
+    vrf: str, vni: int, table: int, mtu: Mtu, underlay: Underlay
 ) -> tuple[WantedLink, ...]:
     """Return the five links of a VRF in the order of creation and of going up."""
     names = names_of(vrf)
@@ -54,7 +66,7 @@ def wanted_links(
                 kind=Kind.BRIDGE,
                 group=GROUP,
                 alias=mark,
-                mtu=mtu,
+                mtu=mtu.tunnel,
                 mac=mac,
                 arp=True,
                 master=names.vrf,
@@ -71,7 +83,7 @@ def wanted_links(
                 lower=underlay.name,
                 local=underlay.address,
                 learning=False,
-                mtu=mtu,
+                mtu=mtu.tunnel,
                 mac=mac,
                 arp=True,
                 master=names.bridge,
@@ -87,7 +99,7 @@ def wanted_links(
                 peer=names.veth_default,
                 group=GROUP,
                 alias=mark,
-                mtu=mtu,
+                mtu=mtu.veth,
                 arp=True,
                 master=names.vrf,
                 link_local=True,
@@ -102,7 +114,7 @@ def wanted_links(
                 peer=names.veth_vrf,
                 group=GROUP,
                 alias=mark,
-                mtu=mtu,
+                mtu=mtu.veth,
                 arp=True,
                 master="",
                 link_local=True,

@@ -20,6 +20,18 @@ from tests.unit.netlink_reconciler.world import working
 
 SEED = Case(CASES / "seed")
 
+RUNNING = """\
+router bgp 65000
+ neighbor dv.red interface remote-as internal
+exit
+router bgp 65000 vrf vr.red
+ neighbor vd.red interface remote-as internal
+exit
+router bgp 65000 vrf vr.operators
+ neighbor vd.operators interface remote-as internal
+exit
+"""
+
 
 @dataclass
 class FakeFilters:
@@ -51,10 +63,12 @@ class World:
         return Node(Files(self.directory), self.kernel, self.filters, self._command,
                     lambda path: self.story.append(f"chown {path.name}"))  # fmt: skip
 
-    def _command(self, words: Sequence[str]) -> None:
-        self.story.append(" ".join(words[:2]))
+    def _command(self, words: Sequence[str]) -> str:
+        told = words[2:] if words[0] == "vtysh" else words[1:2]
+        self.story.append(" ".join([words[0], *(word for word in told if word != "-c")]))
         if self.refuse and self.refuse in words:
             raise CleanupError(f"{self.refuse}: refused")
+        return RUNNING if "show running-config bgpd no-header" in words else ""
 
 
 @pytest.fixture
@@ -77,7 +91,11 @@ def test_it_removes_what_is_netops_and_nothing_else(world: World) -> None:
     assert "netop" not in text
     assert "vr.blue" not in text
     assert world.story == [
-        "systemctl stop", "chown frr.conf", "systemctl reload", "systemctl reload",
+        "systemctl stop",
+        "vtysh show running-config bgpd no-header",
+        "vtysh configure terminal router bgp 65000 vrf vr.red"
+        " no neighbor vd.red interface remote-as internal exit",
+        "chown frr.conf", "systemctl reload", "systemctl reload",
         "systemctl clean",
     ]  # fmt: skip
     assert world.node.look().told() == []

@@ -86,6 +86,7 @@ class FakeFrr:
 
     Of what a reload brings, `refused` patterns are not taken over, `slow` ones only by the
     second reload, and `deadly` ones end it. `dead` and `hung` are states of the daemons.
+    Of VRFs that the `kernel` has, empty `stanzas` stay.
     """
 
     configuration: Path
@@ -104,6 +105,8 @@ class FakeFrr:
     state: str = "active"
     said: list[str] = field(default_factory=list)
     dismissed: frozenset[str] = frozenset()
+    kernel: set[str] = field(default_factory=set)
+    stanzas: set[str] = field(default_factory=set)
     before_reload: Callable[[], None] = lambda: None
 
     # As Frr.
@@ -120,6 +123,14 @@ class FakeFrr:
 
     async def dismiss(self, gone: frozenset[str]) -> None:
         self.dismissed |= gone
+
+    async def shown(self) -> str:
+        await self.alive()
+        return "".join(f"vrf {name}\nexit-vrf\n!\n" for name in sorted(self.stanzas))
+
+    async def forget(self, vrf: str) -> None:
+        if vrf not in self.kernel:
+            self.stanzas.discard(vrf)
 
     async def differences(self, text: str) -> tuple[Difference, ...]:
         await self.alive()
@@ -175,6 +186,10 @@ class FakeFrr:
         if self.deadly and any(re.search(self.deadly, line) for _, line in wanted):
             self.dead, self.running = True, set()
             return "failed"
+        lost = {line.removeprefix("vrf ") for path, line in self.running - wanted if not path}
+        self.stanzas = (self.stanzas | (lost & self.kernel)) - {
+            line.removeprefix("vrf ") for path, line in wanted if not path
+        }
         new = {line for line in wanted - self.running if not self._keeps_out(line)}
         self.running = (self.running & wanted) | new
         return self.result
@@ -189,6 +204,7 @@ class FakeFrr:
         """Start anew from the file."""
         self.dead = self.hung = False
         self.lives += 1
+        self.stanzas = set()
         self.running = lines_of(self.configuration.read_text())
 
 

@@ -56,6 +56,15 @@ def test_a_served_vrf_stays_with_its_vni_while_its_links_fail() -> None:
     assert choice.waiting == ()
 
 
+def test_a_served_vrf_leaves_while_its_links_wait_to_be_made_anew() -> None:
+    wanted = desired(1, vrf("a", 1), vrf("b", 2))
+    renewing = links(1, ("a", 1), state=VrfState.RENEWING).vrfs
+    both = dataclasses.replace(links(1, ("b", 2)), vrfs=(*renewing, *links(1, ("b", 2)).vrfs))
+    choice = choose(wanted, both, served(("a", 1), ("b", 2)))
+    assert [v.name for v in choice.vrfs] == ["b"]
+    assert choice.waiting == ("a",)
+
+
 def test_a_changed_vni_is_rendered_as_soon_as_its_links_have_it() -> None:
     wanted = desired(1, vrf("a", 2))
     assert choose(wanted, links(1, ("a", 1)), served(("a", 1))).vrfs[0].vni == 1

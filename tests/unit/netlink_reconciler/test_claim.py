@@ -7,12 +7,14 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from netop.common.messages import Message
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.goal import Goal
 from netop.netlink_reconciler.link import Attributes
 from netop.netlink_reconciler.plan import make_plan
+from netop.netlink_reconciler.refusal import Refusal
 from tests.unit.netlink_reconciler.fake_kernel import ADDRESS, UNDERLAY, FakeKernel
-from tests.unit.netlink_reconciler.world import converge, desired, served, working
+from tests.unit.netlink_reconciler.world import converge, desired, follow, served, working
 
 RED = ["vr.red", "br.red", "vx.red", "vd.red", "dv.red"]
 
@@ -109,18 +111,18 @@ def test_without_a_free_table_the_last_in_the_alphabet_waits() -> None:
     assert plan.refused == {
         "c": "all 2 routing tables 60-61 are in use; widen tableRange in config.yaml"
     }
-    converge(kernel, desired({"a": 1, "c": 3}, node), None)
+    converge(kernel, desired({"a": 1, "c": 3}, node), served({}))
     assert kernel.names()["vr.c"].attributes.table == 61
 
 
 def test_two_vrfs_in_one_table_are_parted() -> None:
     kernel = working({"red": 5001, "blue": 5002})
     kernel.alter("vr.red", table=50)
-    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
+    follow(kernel, {"red": 5001, "blue": 5002})
     tables = [kernel.names()[name].attributes.table for name in ("vr.red", "vr.blue")]
     assert tables == [51, 50]
     kernel.add("mgmt", Attributes(kind="vrf", table=50, group=0, alias=""))
-    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
+    follow(kernel, {"red": 5001, "blue": 5002})
     assert kernel.names()["vr.blue"].attributes.table == 52
 
 
@@ -168,15 +170,46 @@ def test_an_underlay_that_was_made_anew_gets_new_tunnels() -> None:
     assert kernel.names()["vx.red"].up
 
 
-def test_an_underlay_too_narrow_says_what_would_do() -> None:
+def mtus(kernel: FakeKernel) -> dict[str, int | None]:
+    return {name: kernel.names()[name].attributes.mtu for name in RED[1:]}
+
+
+def test_a_narrow_underlay_narrows_vxlan_and_bridge_and_says_what_would_do() -> None:
+    """As on a node from the original, where the kernel clips the VXLAN alone, silently."""
     kernel = FakeKernel()
     kernel.add_underlay(mtu=1500)
+    plan = converge(kernel, desired({"red": 5001}), served({}))
+    assert plan.refused == {}
+    assert [str(warning) for warning in plan.warnings] == [
+        "dum.underlay: mtu '1500': leaves 1450 for VXLANs, less than the mtu 9000 of config.yaml: "
+        "larger packets of red are answered with too big; "
+        "raise it to 9050, or set mtu in config.yaml to 1450"
+    ]
+    assert mtus(kernel) == {"br.red": 1450, "vx.red": 1450, "vd.red": 9000, "dv.red": 9000}
+    kernel.alter(UNDERLAY, mtu=9050)
+    plan = converge(kernel, desired({"red": 5001}), served({}))
+    assert plan.warnings == ()
+    assert mtus(kernel) == dict.fromkeys(RED[1:], 9000)
+
+
+def test_a_vxlan_that_is_wide_stays_wide_whatever_becomes_of_its_carrier() -> None:
+    kernel = working({"red": 5001})
+    kernel.alter(UNDERLAY, mtu=1500)
+    plan = converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    assert (plan.warnings, plan.refused) == ((), {})
+    assert mtus(kernel) == dict.fromkeys(RED[1:], 9000)
+
+
+def test_an_underlay_with_no_room_for_ipv6_is_refused() -> None:
+    kernel = FakeKernel()
+    kernel.add_underlay(mtu=1300)
     assert refusal(kernel, {"red": 5001}) == (
-        "MTU 9000 does not fit through dum.underlay, whose MTU is 1500; "
-        "raise that to 9050, or lower mtu in config.yaml to 1450"
+        "dum.underlay has MTU 1300, which leaves less than 1280 for a VXLAN; "
+        "raise it to 1330 at least"
     )
-    converge(kernel, desired({"red": 5001}, NodeSettings(mtu=1450)), None)
-    assert kernel.names()["vx.red"].attributes.mtu == 1450
+    kernel.alter(UNDERLAY, mtu=1330)
+    converge(kernel, desired({"red": 5001}), served({}))
+    assert mtus(kernel)["vx.red"] == 1280
 
 
 def test_one_vni_for_two_vrfs_goes_to_the_first() -> None:
@@ -187,10 +220,13 @@ def test_one_vni_for_two_vrfs_goes_to_the_first() -> None:
     assert "vx.blue" in kernel.names()
 
 
+LATER = Refusal("later", Message.LINKS_REFUSED)
+
+
 def test_a_vrf_that_is_held_is_left_alone() -> None:
     kernel = working({"red": 5001})
     kernel.delete("vx.red")
     actual = kernel.observe(NodeSettings(), tables=True)
-    plan = make_plan(desired({"red": 5001}), None, actual, held={"red": "later"})
+    plan = make_plan(desired({"red": 5001}), None, actual, held={"red": LATER})
     assert plan.steps == ()
     assert plan.refused == {"red": "later"}

@@ -16,7 +16,7 @@ from netop.netlink_reconciler.link import GROUP
 from netop.netlink_reconciler.plan import make_plan
 from netop.netlink_reconciler.step import Switch
 from tests.unit.netlink_reconciler.fake_kernel import ADDRESS, MAC, UNDERLAY, FakeKernel
-from tests.unit.netlink_reconciler.world import converge, desired, served, working
+from tests.unit.netlink_reconciler.world import converge, desired, follow, served, working
 
 RED = ["vr.red", "br.red", "vx.red", "vd.red", "dv.red"]
 
@@ -129,9 +129,7 @@ def test_drift_is_put_right_in_place(name: str, drift: dict[str, Any], told: str
     [
         ("vx.red", {"vni": 7}, "vx.red: id 7 → 5001", {"vx.red"}),
         ("vx.red", {"port": 8472}, "vx.red: port 8472 → 4789", {"vx.red"}),
-        ("vr.red", {"table": 1000}, "vr.red: table 1000 → 51", {"vr.red"}),
         ("br.red", {"kind": "dummy"}, "br.red: kind dummy → bridge", {"br.red"}),
-        ("vd.red", {"peer": ""}, "vd.red: peer none → dv.red", {"vd.red", "dv.red"}),
     ],
 )
 def test_what_cannot_be_changed_is_re_created_alone(
@@ -147,6 +145,60 @@ def test_what_cannot_be_changed_is_re_created_alone(
     assert {link for link in after if before[link] != after[link]} == made
     assert all(kernel.names()[link].up for link in RED)
     assert all(after[link] > max(before.values()) for link in made), "no ifindex is used again"
+
+
+@pytest.mark.parametrize(
+    ("name", "drift", "told", "made"),
+    [
+        ("vr.red", {"table": 1000}, "vr.red: table 1000 → 51", {"vr.red"}),
+        ("vd.red", {"peer": ""}, "vd.red: peer none → dv.red", {"vd.red", "dv.red"}),
+        ("dv.red", {"kind": "dummy", "peer": None}, "dv.red: kind dummy → veth, peer none → vd.red",
+         {"vd.red", "dv.red"}),
+    ],
+)  # fmt: skip
+def test_what_frr_peers_over_is_re_created_after_frr_has_let_go(
+    name: str, drift: dict[str, Any], told: str, made: set[str]
+) -> None:
+    """zebra 10.3 ends when such an interface goes (frr_templater/farewell.py)."""
+    kernel = working({"blue": 5002, "red": 5001})
+    before = dict(kernel.links)
+    kernel.alter(name, **drift)
+    drifted = dict(kernel.links)
+    both = desired({"red": 5001, "blue": 5002})
+    plan = converge(kernel, both, served({"red": 5001, "blue": 5002}))
+    assert plan.asking == {
+        "red": f"{told}, needs re-creation, interrupts red; waiting until FRR has let go of it"
+    }
+    assert kernel.links == drifted, "nothing is done to it meanwhile"
+    plan = converge(kernel, both, served({"blue": 5002}))
+    assert (plan.asking, plan.goals["red"]) == ({}, Goal.PREPARED)
+    plan = converge(kernel, both, served({"red": 5001, "blue": 5002}))
+    assert plan.goals["red"] == Goal.UP
+    links = kernel.names()
+    assert {link.name for link in before.values() if link.index not in kernel.links} == made
+    assert all(links[link].up for link in RED)
+    assert {i for i, link in before.items() if link.vrf == "blue"} <= kernel.links.keys()
+
+
+def test_nobody_waits_for_frr_for_ever() -> None:
+    kernel = working({"red": 5001})
+    kernel.alter("vd.red", peer="")
+    wanted, serving = desired({"red": 5001}), served({"red": 5001})
+    actual = kernel.observe(NodeSettings(), tables=True)
+    assert make_plan(wanted, serving, actual).steps == ()
+    kernel.apply(make_plan(wanted, serving, actual, overdue={"red"}).steps)
+    converge(kernel, wanted, serving)
+    assert kernel.names()["vd.red"].attributes.peer == "dv.red"
+
+
+def test_without_word_from_frr_what_is_up_stays_up_and_nothing_is_removed() -> None:
+    kernel = working({"red": 5001, "blue": 5002})
+    before = dict(kernel.links)
+    plan = converge(kernel, desired({"red": 5001, "green": 5003}), None)
+    assert plan.goals == {"red": Goal.UP, "blue": Goal.LEAVING, "green": Goal.PREPARED}
+    assert before.items() <= kernel.links.items()
+    plan = converge(kernel, desired({"red": 5004, "blue": 5002}), None)
+    assert plan.goals["red"] == Goal.PREPARED, "another VNI is not what was up"
 
 
 @pytest.mark.parametrize("name", RED)
@@ -232,7 +284,7 @@ def test_no_vrf_reaches_further_than_its_table() -> None:
     kernel.alter("vr.red", table=1000)
     kernel.backstops.add(Backstop(77, AF_INET))  # a crash left it there
     kernel.before = lambda _: None
-    converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    follow(kernel, {"red": 5001})
     table = kernel.names()["vr.red"].attributes.table
     assert kernel.backstops == {Backstop(table or 0, AF_INET), Backstop(table or 0, AF_INET6)}
     converge(kernel, desired({}), served({}))

@@ -17,6 +17,7 @@ from netop.common.store import Store
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
 from netop.netlink_reconciler.link import Attributes
+from netop.netlink_reconciler.patience import FRR_PATIENCE
 from netop.netlink_reconciler.reconciler import WAITING, LinkReconciler
 from netop.netlink_reconciler.step import Create
 from tests.unit.netlink_reconciler.fake_kernel import FakeKernel
@@ -190,6 +191,55 @@ async def test_one_refusal_stops_nobody_else_and_is_tried_again_later(node: Node
     warnings = [sentence for level, sentence in node.told if level == Priority.WARNING]
     assert warnings == ["VRF red: making vx.red (vxlan, id 5001): Out of memory"], "told once"
     assert (Priority.NOTICE, "VRF red: is well again") in node.told
+
+
+async def test_frr_is_asked_before_a_veth_is_made_anew(node: Node) -> None:
+    node.desire({"red": 5001, "blue": 5002})
+    node.serve({"red": 5001, "blue": 5002})
+    await node.reconciler.reconcile()
+    node.kernel.alter("dv.red", peer="")
+    report = await node.reconciler.reconcile()
+    assert (node.state("red"), node.state("blue")) == (VrfState.RENEWING, VrfState.UP)
+    assert report.status == (
+        "1 VRF in sync, generation 1; red: dv.red: peer none → vd.red, needs re-creation, "
+        "interrupts red; waiting until FRR has let go of it"
+    )
+    assert report.retry == FRR_PATIENCE
+    before = dict(node.kernel.links)
+    node.now += FRR_PATIENCE / 2
+    report = await node.reconciler.reconcile()
+    assert report.retry == FRR_PATIENCE / 2
+    assert node.kernel.links == before
+    node.serve({"blue": 5002})
+    report = await node.reconciler.reconcile()
+    assert node.state("red") == VrfState.PREPARED
+    assert node.kernel.names()["dv.red"].attributes.peer == "vd.red"
+    node.serve({"red": 5001, "blue": 5002})
+    report = await node.reconciler.reconcile()
+    assert (report.status, report.retry) == ("2 VRFs in sync, generation 1", None)
+
+
+async def test_an_frr_that_never_lets_go_is_waited_for_with_patience_only(node: Node) -> None:
+    node.desire({"red": 5001})
+    node.serve({"red": 5001})
+    await node.reconciler.reconcile()
+    node.kernel.alter("vr.red", table=1000)
+    report = await node.reconciler.reconcile()
+    node.now += report.retry or 0.0
+    report = await node.reconciler.reconcile()
+    assert (report.status, report.retry) == ("1 VRF in sync, generation 1", None)
+    assert node.kernel.names()["vr.red"].attributes.table == 50
+
+
+async def test_a_document_of_the_templater_that_is_gone_takes_nothing_down(node: Node) -> None:
+    node.desire({"red": 5001})
+    node.serve({"red": 5001})
+    await node.reconciler.reconcile()
+    before = dict(node.kernel.links)
+    node.store.path(Served).unlink()
+    await node.reconciler.reconcile()
+    assert node.kernel.links == before
+    assert node.state("red") == VrfState.UP
 
 
 async def test_a_new_generation_is_tried_at_once(node: Node) -> None:

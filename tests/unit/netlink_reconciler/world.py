@@ -54,6 +54,17 @@ def converge(
     raise AssertionError(f"no end after {rounds} rounds: {[str(step) for step in plan.steps]}")
 
 
+def follow(kernel: FakeKernel, vrfs: dict[str, int]) -> Plan:
+    """As `converge`, beside an FRR that serves these VRFs and lets go of what it is asked to."""
+    wanted = desired(dict(vrfs))
+    plan = converge(kernel, wanted, served(dict(vrfs)))
+    if plan.asking:
+        converge(kernel, wanted, served({k: v for k, v in vrfs.items() if k not in plan.asking}))
+        plan = converge(kernel, wanted, served(dict(vrfs)))
+    assert not plan.asking
+    return plan
+
+
 def working(vrfs: dict[str, int]) -> FakeKernel:
     """A node on which these VRFs are up."""
     kernel = FakeKernel()
