@@ -79,6 +79,17 @@ __all__ = [
 ]
 
 
+def _map_of_its_own(message: type) -> type:
+    """Have pyroute2 compile a message's attributes although those of its base are.
+
+    It remembers in a class attribute that a class is compiled, which is inherited: what a
+    derived class adds would be left out of its messages without a word.
+    """
+    message._nlmsg_base__compiled_nla = False  # type: ignore[attr-defined]  # noqa: SLF001
+    return message
+
+
+@_map_of_its_own
 class bpftcmsg(tcmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
     """A traffic control message in which a BPF filter's id and tag are decoded."""
 
@@ -99,6 +110,7 @@ class bpftcmsg(tcmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
         return tcmsg.get_options(self, *arguments, **fields)
 
 
+@_map_of_its_own
 class inetlinkmsg(ifinfmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
     """A link message that can set what sysctl shows below net.ipv4.conf."""
 
@@ -119,6 +131,7 @@ class inetlinkmsg(ifinfmsg):  # type: ignore[misc]  # noqa: N801 - named like it
                 nla_map = ((23, "IPV4_DEVCONF_ACCEPT_LOCAL", "uint32"),)
 
 
+@_map_of_its_own
 class markedaddrmsg(ifaddrmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
     """An address message that can say who made the address."""
 
