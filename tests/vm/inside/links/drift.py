@@ -68,7 +68,7 @@ def test_what_is_broken_is_mended(shared: Node, broken: str) -> None:
             ip(command)
     assert pictures() != shared.good, "the test breaks nothing"
     shared.story()
-    status = shared.reconcile()
+    status = shared.mend()
     seen = links()
     assert {name: picture(link) for name, link in seen.items()} == shared.good
     assert status == f"2 VRFs in sync, generation {shared.generation}"
@@ -102,7 +102,7 @@ def test_a_peer_in_another_namespace_is_replaced(node: Node) -> None:
     ip("netns add elsewhere")
     try:
         ip("link set dv.red netns elsewhere")
-        node.reconcile()
+        node.mend()
         assert pictures() == before
     finally:
         ip("netns delete elsewhere")

@@ -65,6 +65,23 @@ def test_two_vrfs_swap_their_vnis(node: Node) -> None:
     assert node.reconcile() == "2 VRFs in sync, generation 2"
 
 
+def test_frr_lets_go_before_a_veth_is_made_anew(node: Node) -> None:
+    node.bring_up({"red": 5001, "blue": 5002})
+    ip("link set vd.red name veth9")
+    before = {name: link["ifindex"] for name, link in links().items()}
+    assert "dv.red: peer veth9 → vd.red, needs re-creation" in node.reconcile()
+    assert node.state("red") == VrfState.RENEWING
+    assert {name: link["ifindex"] for name, link in links().items()} == before
+    node.serve({"blue": 5002})
+    node.reconcile()
+    assert node.state("red") == VrfState.PREPARED
+    node.serve({"red": 5001, "blue": 5002})
+    assert node.reconcile() == "2 VRFs in sync, generation 1"
+    after = {name: link["ifindex"] for name, link in links().items()}
+    assert after["vx.blue"] == before["vx.blue"]
+    assert "veth9" not in ip("-br link")
+
+
 def test_removal_waits_for_frr_and_leaves_nothing(node: Node) -> None:
     ip("link add vr.mgmt type vrf table 10")
     node.bring_up({"red": 5001, "blue": 5002})
@@ -104,6 +121,7 @@ def test_the_underlay_moves_vanishes_and_comes_back(node: Node) -> None:
 
 def test_a_crash_after_any_message_is_mended(node: Node) -> None:
     node.desire({"red": 5001})
+    node.serve({})
     wanted = node.store.read(Desired)
     assert wanted is not None
     for cut in (1, 2, 3, 5, 8, 13):

@@ -75,6 +75,7 @@ class Node:
         self.generation = 0
         self.good: dict[str, Any] = {}
         self.blue = 0
+        self.serving: dict[str, int] = {}
         self.journal = Journal(lambda _level, sentence, _fields: self.told.append(sentence))
         self.reconciler = self.reconciling(NoEvents())
         self.make_underlay()
@@ -103,6 +104,7 @@ class Node:
         self.store.publish(document)
 
     def serve(self, vrfs: dict[str, int]) -> None:
+        self.serving = vrfs
         serving = tuple(ServedVrf(name, vni) for name, vni in sorted(vrfs.items()))
         reload = Reload(ReloadResult.NONE, "", 0.0, 0, "", ())
         self.store.publish(Served(self.generation, serving, reload, ()))
@@ -111,6 +113,19 @@ class Node:
         # Breaking things this often looks like a fight within one minute.
         self.now += 100
         return asyncio.run(self.reconciler.reconcile()).status
+
+    def mend(self) -> str:
+        """Reconcile beside an FRR that lets go of what it is asked to, and takes it again."""
+        status = self.reconcile()
+        document, serving = self.store.read(Links), self.serving
+        assert document is not None
+        asking = {vrf.name for vrf in document.vrfs if vrf.state == VrfState.RENEWING}
+        if asking:
+            self.serve({name: vni for name, vni in serving.items() if name not in asking})
+            self.reconcile()
+            self.serve(serving)
+            status = self.reconcile()
+        return status
 
     def bring_up(self, vrfs: dict[str, int]) -> None:
         self.desire(vrfs)

@@ -56,13 +56,26 @@ def test_a_vni_that_a_foreign_vxlan_holds_is_refused_to_that_vrf_alone(node: Nod
     assert node.state("red") == VrfState.UP
 
 
-def test_a_narrow_underlay_says_what_would_do(node: Node) -> None:
+def mtus() -> list[int]:
+    return [links()[f"{prefix}.red"]["mtu"] for prefix in ("br", "vx", "vd", "dv")]
+
+
+def test_a_narrow_underlay_narrows_vxlan_and_bridge_and_says_what_would_do(node: Node) -> None:
     ip("link set dum.underlay mtu 1500")
     node.desire({"red": 5001})
-    assert "raise that to 9050" in node.reconcile()
-    ip("link set dum.underlay mtu 9050")
-    node.reconcile()
+    assert "raise it to 9050" in node.reconcile()
     assert node.state("red") == VrfState.PREPARED
+    assert mtus() == [1450, 1450, 9000, 9000]
+    ip("link set dum.underlay mtu 9050")
+    assert "9050" not in node.reconcile()
+    assert mtus() == [9000, 9000, 9000, 9000]
+    ip("link set dum.underlay mtu 1500")
+    node.reconcile()
+    assert mtus() == [9000, 9000, 9000, 9000], "the kernel leaves it, and so do we"
+    ip("link set dum.underlay mtu 1300")
+    ip("link delete vx.red")
+    assert "raise it to 1330 at least" in node.reconcile()
+    assert node.state("red") == VrfState.FAILED
 
 
 def test_without_a_free_table_the_rest_goes_on(node: Node) -> None:
