@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from netop.common.edge import Field, FieldError
+from netop.common.masking import masked
 from netop.common.units import DAEMONS
 
 # What is older than this many entries is for journalctl itself.
@@ -100,7 +101,7 @@ def _event(field: Field) -> Event:
         sentence=field["MESSAGE"].text(longest=1 << 16),
         generation=int(generation),
         vrf=field["NETOP_VRF"].optional_text() or "",
-        diff=field["NETOP_DIFF"].optional_text(longest=1 << 20) or "",
+        diff=masked(field["NETOP_DIFF"].optional_text(longest=1 << 20) or ""),
     )
 
 

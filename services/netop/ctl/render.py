@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import os
+import pwd
 import socket
 import sys
 from pathlib import Path
 
 from netop.common.documents import Desired, Links
+from netop.common.masking import masked
 from netop.common.store import DocumentError, Store
 from netop.ctl.intent import IntentError, add_arguments, wanted
 from netop.frr_templater.files import Files
@@ -53,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         desired = wanted(arguments.file, arguments.config, store)
         template = read_template(files, arguments.template)
         text = rendered(desired, links_of(store), template, arguments.router_id)
-        shown = file_diff(files.read() or "", text) if arguments.diff else text
+        shown = file_diff(files.read() or "", text) if arguments.diff else for_reader(text)
     except (IntentError, RenderError, OSError) as error:
         print(f"netopctl: {error}", file=sys.stderr)
         return 1
@@ -62,6 +65,15 @@ def run(arguments: argparse.Namespace) -> int:
     if shown:
         print(shown.rstrip("\n"))
     return 0
+
+
+def for_reader(text: str) -> str:
+    """Return the text without secrets, unless the reader may read /etc/frr anyway."""
+    try:
+        trusted = {0, pwd.getpwnam("frr").pw_uid}
+    except KeyError:
+        trusted = {0}
+    return text if os.geteuid() in trusted else masked(text)
 
 
 def links_of(store: Store) -> Links | None:

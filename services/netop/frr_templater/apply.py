@@ -75,8 +75,8 @@ class Finding:
 
 def _told(difference: Difference) -> str:
     if difference.add:
-        return f"FRR lacks `{difference}`"
-    return f"FRR has more than it should, `{difference}` is left to do"
+        return f"FRR lacks `{difference.told}`"
+    return f"FRR has more than it should, `{difference.told}` is left to do"
 
 
 @dataclass(frozen=True)

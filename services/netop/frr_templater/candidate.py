@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netop.common.documents import DesiredVrf
+from netop.common.masking import masked
 from netop.common.messages import Message
 from netop.common.policy import ResourcePolicy
 from netop.common.problem import Problem
@@ -156,7 +157,7 @@ class Maker:
 
 
 def _line(lines: Sequence[str], number: int) -> str:
-    return lines[number - 1].strip() if 0 < number <= len(lines) else ""
+    return masked(lines[number - 1].strip()) if 0 < number <= len(lines) else ""
 
 
 def _last_good(name: str, good: Good | None) -> DesiredVrf | None:

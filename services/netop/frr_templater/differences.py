@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from netop.common.masking import masked
+
 _DELETE = "Lines To Delete"
 _ADD = "Lines To Add"
 
@@ -26,6 +28,11 @@ class Difference:
 
     def __str__(self) -> str:
         return " / ".join((*self.path, self.text))
+
+    @property
+    def told(self) -> str:
+        """The same for everybody: without secrets."""
+        return masked(str(self))
 
 
 def parse_differences(output: str) -> tuple[Difference, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netop.common.edge import Field
+from netop.common.masking import masked
 from netop.common.store import replace_file
 from netop.frr_templater.differences import Difference, parse_differences
 from netop.frr_templater.farewell import farewell
@@ -208,4 +209,5 @@ def _json_values(text: str) -> list[object]:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    """Return what FRR says as lines to tell, without secrets."""
+    return [line.strip() for line in masked(text).splitlines() if line.strip()]

@@ -45,6 +45,9 @@ SETTLE = 2.0
 # tried again, later each time, in seconds.
 DEATH_FIRST, DEATH_LONGEST = 60.0, 6 * 3600.0
 
+# The journal gets the beginning of a diff, in characters; served.json has more of it.
+DIFF_TOLD = 4096
+
 NOT_RELOADED = Reload(ReloadResult.NONE, "", 0.0, 0, "", ())
 
 
@@ -195,7 +198,8 @@ class Keeper:
         reason = reason_of(outcome.errors) or "FRR did not take it over"
         if not outcome.alive:
             return self._not_alive(new, good, outcome, reason)
-        self.memory.save(self.state.refuse(self._refusals(new, good, outcome, reason)))
+        blamed = self._refusals(new, good, outcome, reason)
+        self.memory.save(self.state.refuse(blamed))
         self._write(good.text, new.vrfs)
         back = await self.applier.bring(goal_to(good, new, self.state.trying))
         result = ReloadResult.ROLLED_BACK if back.reached else ReloadResult.FAILED
@@ -207,7 +211,8 @@ class Keeper:
         )
         message = Message.FRR_ROLLED_BACK if back.reached else Message.FRR_RELOAD_FAILED
         sentence = f"FRR refused the change: {reason}; {ending}"
-        self.journal.error(sentence, message=message, diff=diff[:4096])
+        about = _about(refusal.vrf for refusal in blamed)
+        self.journal.error(sentence, message=message, diff=diff[:DIFF_TOLD], **about)
         if not back.reached:
             return self._later(back)
         # At once: without what was refused, the rest may well do.
@@ -282,8 +287,9 @@ class Keeper:
             f"{self.reload.seconds:.1f} s{passes}{part}: "
             f"{'; '.join(what) or 'template changed'}",
             message=Message.FRR_RELOADED,
-            diff=diff[:4096],
+            diff=diff[:DIFF_TOLD],
             errors="; ".join(self.reload.errors),
+            **_about(changed | gone),
         )
 
     def _rescue_edit(self, disk: str | None, wanted: str) -> None:
@@ -301,3 +307,9 @@ class Keeper:
             f"change is kept in {copy}; make it in {self.files.template} instead",
             message=Message.HAND_EDIT_PUT_BACK,
         )
+
+
+def _about(vrfs: Iterable[str]) -> dict[str, str]:
+    """Return the field of an entry that is about one VRF alone."""
+    names = sorted(set(vrfs))
+    return {"vrf": names[0]} if len(names) == 1 and names[0] else {}

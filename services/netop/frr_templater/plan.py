@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netop.common.documents import Desired, DesiredVrf, Links, Served, VrfState
+from netop.common.masking import masked
 from netop.common.messages import Message
 from netop.common.names import LinkNames
 from netop.common.problem import Problem
@@ -198,10 +199,10 @@ def changed_names(
 
 
 def file_diff(before: str, after: str) -> str:
-    """Return the difference of two files as a unified diff of bounded size."""
+    """Return the difference of two files as a unified diff of bounded size, without secrets."""
     old, new = before.splitlines(), after.splitlines()
     lines = list(difflib.unified_diff(old, new, "frr.conf", "frr.conf", lineterm="", n=2))
-    text = "\n".join(lines)
+    text = masked("\n".join(lines))
     if len(text) > DIFF_LONGEST:
         text = text[:DIFF_LONGEST].rpartition("\n")[0] + "\n... and more"
     return text

@@ -183,7 +183,20 @@ class Templater:
             problems.append(Problem("served.json", reason, message=Message.FILE_UNWRITABLE))
             return self.backoff.next()
         self._served = document
+        self._tell_served(before, document)
         return again
+
+    def _tell_served(self, before: Served | None, after: Served) -> None:
+        """Tell of each VRF that FRR serves from now on, or no more."""
+        known = before.vrfs if before is not None else ()
+        for vrf in after.vrfs:
+            if vrf not in known:
+                what = "its route-maps" if vrf.vni is None else f"VNI {vrf.vni}"
+                sentence = f"VRF {vrf.name}: FRR serves {what}"
+                self.journal.info(sentence, message=Message.VRF_SERVED, vrf=vrf.name)
+        for name in sorted({vrf.name for vrf in known} - {vrf.name for vrf in after.vrfs}):
+            sentence = f"VRF {name}: FRR has let go of it"
+            self.journal.info(sentence, message=Message.VRF_GONE, vrf=name)
 
     def _tell_made(self, view: View) -> None:
         if view.loaded is not None and view.loaded.made:

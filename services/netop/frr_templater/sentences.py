@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from netop.common.masking import masked
 from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.frr_templater.apply import Finding
@@ -28,7 +29,7 @@ def differs(finding: Finding, tolerated: tuple[str, ...]) -> tuple[Problem, ...]
         if fresh
         else "a reload does not change that, so it is left alone"
     )
-    reason = f"FRR runs differently from the operator's own text: `{shown[0]}`{more}"
+    reason = f"FRR runs differently from the operator's own text: `{masked(shown[0])}`{more}"
     return (Problem("frr.conf", reason, remedy=remedy, message=Message.HAND_EDIT_RUNNING),)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from netop.common.masking import masked
+
 Words = Callable[[float], Iterable[str]]
 
 MOST = 8
@@ -31,13 +33,13 @@ _CHATTER = re.compile(
 
 
 def complaints(messages: Iterable[str]) -> tuple[str, ...]:
-    """Return the complaints among what FRR said, each once, short and few."""
+    """Return the complaints among what FRR said, each once, short and few, without secrets."""
     found: dict[str, None] = {}
     for message in messages:
         text = " ".join(message.split())
         # What is indented belongs to a traceback; its last line is not.
         if text and not message.startswith(" ") and not _CHATTER.fullmatch(text):
-            found.setdefault(text[:LONGEST])
+            found.setdefault(masked(text)[:LONGEST])
         if len(found) == MOST:
             break
     return tuple(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -21,6 +21,7 @@ from netop.common.documents import (
 )
 from netop.common.edge import Field
 from netop.common.journal import Journal, Priority
+from netop.common.messages import Message
 from netop.common.settings import NodeSettings
 from netop.common.store import Store, document_text
 from netop.frr_templater.apply import Applier
@@ -224,9 +225,22 @@ class Told:
     """What the journal was told."""
 
     entries: list[tuple[Priority, str]] = field(default_factory=list)
+    fields: list[dict[str, str]] = field(default_factory=list)
 
     def journal(self) -> Journal:
-        return Journal(lambda priority, text, _: self.entries.append((priority, text)))
+        return Journal(self._take)
+
+    def _take(self, priority: Priority, text: str, fields: Mapping[str, str]) -> None:
+        self.entries.append((priority, text))
+        self.fields.append(dict(fields))
+
+    def about(self, message: Message) -> list[tuple[str, str]]:
+        """Return the VRF and the generation of each entry of that id."""
+        return [
+            (fields.get("NETOP_VRF", ""), fields.get("NETOP_GENERATION", ""))
+            for fields in self.fields
+            if fields.get("MESSAGE_ID") == message
+        ]
 
     @property
     def text(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from netop.common.documents import Links, VrfState
+from netop.common.messages import Message
 from netop.frr_templater.configuration import statements
 from netop.frr_templater.state import StateFile
 from tests.unit.frr_templater.fakes import BASE, Node, lines_of, links, vrf
@@ -46,6 +47,18 @@ async def test_a_vrf_is_served_and_leaves_again(node: Node) -> None:
     assert node.frr.bindings() == {"vr.blue": 5002}
     assert "reloaded and verified" in node.told.text
     assert "no longer mgmt_vrf, red" in node.told.text
+
+
+async def test_each_vrf_has_entries_of_its_own(node: Node) -> None:
+    node.want(1, BLUE, RED)
+    await node.settle()
+    node.want(2, BLUE, vrf("red", 5003))
+    await node.settle()
+    node.want(3, BLUE)
+    await node.settle()
+    assert node.told.about(Message.VRF_SERVED) == [("blue", "1"), ("red", "1"), ("red", "2")]
+    assert node.told.about(Message.VRF_GONE) == [("red", "3")]
+    assert node.told.about(Message.FRR_RELOADED) == [("", "1"), ("red", "2"), ("red", "3")]
 
 
 async def test_what_changes_nothing_reloads_nothing_and_says_nothing(node: Node) -> None:
@@ -281,6 +294,31 @@ async def test_a_template_line_that_frr_does_not_take_over_is_rolled_back(node: 
     assert node.frr.reloads == 1 + 3 + 1
     await node.settle()
     assert node.frr.reloads == 5
+
+
+async def test_passwords_of_the_template_are_told_to_nobody(tmp_path: Path) -> None:
+    password = " neighbor 192.0.2.254 password"
+    base = BASE.replace(" !\n", f"{password} first secret\n !\n", 1)
+    node = Node(tmp_path, base)
+    node.want(1, BLUE)
+    await node.settle()
+    template = node.files.template
+    template.write_text(template.read_text().replace("first secret", "second secret"))
+    await node.settle()
+    assert "second secret" in node.text
+    diff = str(node.published["reload"])
+    assert "-  neighbor" not in diff
+    assert diff.count("password <hidden>") == 2
+    node.frr.refused = "third secret"
+    node.frr.said = [f"% refused: {password} third secret"]
+    template.write_text(template.read_text().replace("second secret", "third secret"))
+    status = await node.settle()
+    assert "password <hidden>" in status
+    node.frr.running = {line for line in node.frr.running if "secret" not in line[1]}
+    node.frr.lives += 1
+    await node.settle()
+    told = [status, node.told.text, str(node.told.fields), str(node.published)]
+    assert "secret" not in "".join(told)
 
 
 async def test_what_the_provisioned_text_never_did_is_no_fault_of_a_change(tmp_path: Path) -> None:

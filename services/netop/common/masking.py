@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes secrets out of FRR's configuration where it leaves /etc/frr, which only FRR may read.
+
+FRR takes what follows these words to the end of the line, blanks included: passwords of
+BGP, LDP and MSDP neighbors, of IS-IS and of the vty; keys of key chains (TCP-AO takes its
+from one), of OSPF, RIP and EIGRP, of NHRP and of PCEP. A misspelt word is one as well:
+FRR's complaint about it quotes the line.
+"""
+
+from __future__ import annotations
+
+import re
+
+MASK = "<hidden>"
+
+# Numbers that say which key, or how it is written, are no secret.
+_SECRET = re.compile(
+    r"""
+    (?<!\w)
+    (?P<word>
+      pas\w*w\w* (?: [ \t]+ (?: 0 | 7 | 8 | clear | md5 ) (?= [ \t] ) )?
+    | key (?! [ \t]+ (?: chain [ \t] | \d+ [ \t]* $ ) )  # these name keys only
+    | key-string | pre-shared-key | secret | psk
+    | authentication [ \t]+ (?: string | text )
+    | nhrp [ \t]+ authentication
+    | authentication-key (?: [ \t]+ [07] (?= [ \t] ) )?
+    | message-digest-key (?: [ \t]+ \d+ )? (?: [ \t]+ md5 )? (?: [ \t]+ [07] (?= [ \t] ) )?
+    | tcp-md5-auth
+    )
+    (?P<gap> [ \t]+ )
+    \S .*
+    """,
+    re.VERBOSE | re.IGNORECASE | re.MULTILINE,
+)
+
+
+def masked(text: str) -> str:
+    """Return configuration, a part of it or a diff of it, without its secrets.
+
+    Lines without a secret stay as they are, the others up to where it begins.
+    """
+    return _SECRET.sub(rf"\g<word>\g<gap>{MASK}", text)
