@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.apiserver import ApiServer, Authorizer, Binaries, Collection, Rule, User
+from tests.lab.apiserver import ApiServer, Authorizer, Binaries, Collection, User, grants_of
 from tests.lab.progress import Progress
 
 MANIFESTS = Path(__file__).parents[2] / "packaging/kubernetes"
@@ -24,9 +24,7 @@ def manifests(name: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="session")
 def authorizer() -> Iterator[Authorizer]:
     """Grants what rbac.yaml grants, to whom it binds that."""
-    role, binding = manifests("rbac.yaml")
-    rules = Rule.of_role(role)
-    with Authorizer({subject["name"]: rules for subject in binding["subjects"]}) as running:
+    with Authorizer(grants_of(manifests("rbac.yaml"))) as running:
         yield running
 
 
@@ -37,13 +35,14 @@ def binaries() -> Binaries:
 
 @pytest.fixture(scope="session")
 def apiserver(binaries: Binaries, authorizer: Authorizer) -> Iterator[ApiServer]:
-    """A running server with the CRD."""
+    """A running server with the CRDs."""
     with ApiServer(binaries, authorizer=authorizer) as server:
         server.apply_crd()
         for manifest in manifests("rbac.yaml") if server.complete else ():
-            server.client().request(
-                "POST", f"/apis/{manifest['apiVersion']}/{manifest['kind'].lower()}s", manifest
-            )
+            namespace = manifest["metadata"].get("namespace")
+            place = f"namespaces/{namespace}/" if namespace else ""
+            path = f"/apis/{manifest['apiVersion']}/{place}{manifest['kind'].lower()}s"
+            server.client().request("POST", path, manifest)
         yield server
 
 

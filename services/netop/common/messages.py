@@ -22,6 +22,8 @@ class Message(StrEnum):
     RESOURCES_MISSING = "4060892c555c45ba86e58c4996de9ade"
     API_SERVER_LOST = "1f43dd0759ec4ab1822aec025f505127"
     API_SERVER_BACK = "874924235d994886afaa7df395be4438"
+    # The API server does not take this node's state, or its events.
+    STATE_NOT_REPORTED = "b42120471f4748809be6b2dc28308d33"
     LAST_GOOD_USED = "236cfa7a09a84201a7f93b24e08ea4c1"
     INTENT_CHANGED = "3926d38e56894c45b358510b78b1806b"
 

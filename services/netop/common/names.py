@@ -22,8 +22,12 @@ VNI_HIGHEST = (1 << 24) - 1
 # RFC 6793.
 ASN_HIGHEST = (1 << 32) - 1
 
+# Kubernetes: names of objects are DNS subdomains (RFC 1123) of up to 253 characters.
+OBJECT_NAME_LONGEST = 253
+
 _VRF_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _INTERFACE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*")
+_OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 def vrf_name(field: Field) -> str:
@@ -46,6 +50,17 @@ def interface_name(field: Field) -> str:
         raise field.fail(f"{name[:40]!r} is longer than {INTERFACE_NAME_LONGEST} characters")
     if not _INTERFACE_NAME.fullmatch(name):
         raise field.fail(f"{name!r} is no interface name")
+    return name
+
+
+def object_name(field: Field) -> str:
+    """Return the name of an object of the Kubernetes API; raises FieldError."""
+    name = field.text()
+    if len(name) > OBJECT_NAME_LONGEST or not _OBJECT_NAME.fullmatch(name):
+        raise field.fail(
+            f"{name[:60]!r} is no name of an object: lower-case letters, digits, '-' and '.' "
+            "only, beginning and ending with a letter or a digit"
+        )
     return name
 
 

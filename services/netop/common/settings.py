@@ -54,7 +54,8 @@ class Settings:
     """config.yaml, checked.
 
     `debounce` is in seconds: the gap between the first change and its execution.
-    `problems` are entries that were left out, each for its reason.
+    `node_name` is what the cluster calls this node, empty where that is left to the
+    credential. `problems` are entries that were left out, each for its reason.
     """
 
     vni_map: tuple[tuple[str, int], ...] = ()
@@ -63,6 +64,7 @@ class Settings:
     debounce: float = 30.0
     node: NodeSettings = field(default_factory=NodeSettings)
     problems: tuple[Problem, ...] = ()
+    node_name: str = ""
 
     def vni_of(self, vrf: str) -> int | None:
         """Return the VNI that the site gives to `vrf`, or None."""
@@ -116,6 +118,7 @@ class _Reading:
         "clusterBridge",
         "debounce",
         "mtu",
+        "nodeName",
         "skipVRFConfig",
         "tableRange",
         "underlay",
@@ -143,7 +146,9 @@ class _Reading:
             asn=self._integer("asn", 1, names.ASN_HIGHEST, 0) or None,
         )
         debounce = self._debounce()
-        return Settings(vni_map, skip_vrfs, bpf_interfaces, debounce, node, tuple(self._problems))
+        node_name = self._node_name()
+        problems = tuple(self._problems)
+        return Settings(vni_map, skip_vrfs, bpf_interfaces, debounce, node, problems, node_name)
 
     def _complain(self, error: FieldError, remedy: str, vrf: str = "") -> None:
         message = Message.CONFIGURATION_ENTRY_WRONG
@@ -205,6 +210,14 @@ class _Reading:
         except FieldError as error:
             self._complain(error, f"{default} is used meanwhile")
             return default
+
+    def _node_name(self) -> str:
+        field = self._root["nodeName"]
+        try:
+            return "" if field.absent else names.object_name(field)
+        except FieldError as error:
+            self._complain(error, "the name in the kubeconfig, or the host's, is used meanwhile")
+            return ""
 
     def _debounce(self) -> float:
         default = Settings.debounce

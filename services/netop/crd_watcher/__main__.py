@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from netop.crd_watcher.manifests import DEFAULT_DIRECTORY
 from netop.crd_watcher.mirror import ClusterMirror
 from netop.crd_watcher.publisher import Publisher
 from netop.crd_watcher.reconciler import CrdWatcher, wall_clock
+from netop.crd_watcher.report.reporter import ClusterReporter
 from netop.crd_watcher.sources import Sources
 
 KUBECONFIG = Path("/etc/netop/kubeconfig")
@@ -66,10 +68,11 @@ async def _run(options: argparse.Namespace) -> None:
             path, changes, lambda: wall_clock().isoformat(timespec="seconds")
         ),
     )
-    publisher = Publisher(Store(options.run), StateDirectory(options.state))
-    daemon = Daemon(
-        CrdWatcher(options.config, sources, publisher, changes, journal), production_notify()
-    )
+    store = Store(options.run)
+    publisher = Publisher(store, StateDirectory(options.state))
+    reporter = ClusterReporter(store, lambda: changes.wake(), wall_clock, socket.gethostname())
+    watcher = CrdWatcher(options.config, sources, publisher, changes, journal, reporter=reporter)
+    daemon = Daemon(watcher, production_notify())
     changes.wake = daemon.wake
     watch = FileWatch((options.config, options.manifests, *kubeconfigs), changes.touch)
     watch.start()
@@ -77,6 +80,7 @@ async def _run(options: argparse.Namespace) -> None:
         await daemon.run()
     finally:
         watch.stop()
+        reporter.stop()
         sources.stop()
 
 

@@ -106,6 +106,8 @@ def _settings(field: Field) -> Settings:
         ),
         debounce=field["debounce"].number(0, 3600),
         node=NodeSettings.parse(field["node"]),
+        # A set that was saved by an older netop has none.
+        node_name=field["node_name"].optional_text() or "",
     )
 
 

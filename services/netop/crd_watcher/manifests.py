@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netop.common import yamltext
+from netop.common import names, yamltext
 from netop.common.documents import Source
 from netop.common.edge import Field, FieldError
 from netop.common.messages import Message
 from netop.common.problem import Problem
-from netop.crd_watcher.resource import API_VERSION, KIND, Resource, object_name
+from netop.crd_watcher.resource import API_VERSION, KIND, Resource
 from netop.crd_watcher.snapshot import Snapshot, Unreadable, read_object
 
 DEFAULT_DIRECTORY = Path("/etc/netop/manifests")
@@ -117,7 +117,7 @@ class _Reading:
         reason = f"the object {place} is a {kind}, not a {KIND!r} of {API_VERSION!r}"
         try:
             # A slip in `kind` is one more way for a resource to become unreadable.
-            self._broken(path, reason, object_name(body["metadata"]["name"]))
+            self._broken(path, reason, names.object_name(body["metadata"]["name"]))
         except FieldError:
             message = Message.RESOURCE_UNREADABLE
             remedy = "it has no effect"

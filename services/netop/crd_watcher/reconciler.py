@@ -21,6 +21,9 @@ from netop.crd_watcher.debounce import Debounce
 from netop.crd_watcher.last_good import LastGood
 from netop.crd_watcher.merge import merge
 from netop.crd_watcher.publisher import Publisher
+from netop.crd_watcher.report.assess import Intent
+from netop.crd_watcher.report.rejection import rejections
+from netop.crd_watcher.report.reporter import Reporter, Subject
 from netop.crd_watcher.snapshot import Snapshot, keep_accepted
 from netop.crd_watcher.sources import Absent, Sources
 from netop.crd_watcher.story import Situation, difference, status
@@ -62,6 +65,7 @@ class CrdWatcher:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], datetime] = wall_clock,
         backoff: Backoff | None = None,
+        reporter: Reporter | None = None,
     ) -> None:
         self._settings_path = settings_path
         self._sources = sources
@@ -72,6 +76,8 @@ class CrdWatcher:
         self._clock = clock
         self._wall = wall
         self._backoff = backoff or Backoff()
+        self._reporter = reporter
+        self._intent: Intent | None = None
         self._debounce = Debounce()
         self._due_text = ""
         self._settings: Settings | None = None
@@ -172,9 +178,8 @@ class CrdWatcher:
         same = known and (known.source, known.resources) == (snapshot.source, snapshot.resources)
         saved = known.saved if known and same else self._wall().isoformat(timespec="seconds")
         basis = LastGood(0, "", snapshot.source, saved, settings, snapshot.resources)
-        broken = (*(each.problem for each in snapshot.unreadable), *snapshot.problems)
         self._note = ""
-        self._publish(basis, snapshot.source, broken, settings, now)
+        self._publish(basis, snapshot, settings, now)
 
     def _publish_last_good(self, absent: Absent, settings: Settings, now: float) -> None:
         known = self._publisher.last_good
@@ -182,21 +187,16 @@ class CrdWatcher:
             return
         # The first reason stays: `desired` must not change with each failed attempt.
         self._note = self._note or f"the last good resources, of {known.saved}: {absent.reason}"
-        self._publish(known, Source.LAST_GOOD, (), settings, now)
+        self._publish(known, Snapshot(Source.LAST_GOOD), settings, now)
 
-    def _publish(
-        self,
-        basis: LastGood,
-        source: Source,
-        broken: tuple[Problem, ...],
-        settings: Settings,
-        now: float,
-    ) -> None:
+    def _publish(self, basis: LastGood, found: Snapshot, settings: Settings, now: float) -> None:
+        """Publish what `basis` comes to; `found` is where it is from and what is wrong there."""
         basis = replace(basis, settings=replace(settings, problems=()))
         merged = merge(basis.resources, settings)
-        self._rejected = (*broken, *merged.rejected)
+        unreadable = (each.problem for each in found.unreadable)
+        self._rejected = (*unreadable, *found.problems, *merged.rejected)
         rejected = (*self._rejected, *settings.problems)
-        draft = Desired(0, source, self._note, settings.node, merged.vrfs, rejected)
+        draft = Desired(0, found.source, self._note, settings.node, merged.vrfs, rejected)
         before = self._publisher.published
         try:
             after = self._publisher.publish(draft, basis)
@@ -204,6 +204,8 @@ class CrdWatcher:
             self._write_trouble = f"desired.json cannot be written: {error.strerror or error}"
         else:
             self._write_trouble = ""
+            refused = rejections(found.unreadable, basis.resources, merged.rejected)
+            self._intent = Intent(basis.resources, refused)
             self._journal.generation = after.generation
             if before is None or before.generation != after.generation:
                 self._tell_change(before, after)
@@ -225,6 +227,7 @@ class CrdWatcher:
         return (*self._rejected, *(self._settings.problems if self._settings else ()))
 
     def _report(self, now: float) -> Report:
+        self._update_reporter()
         troubles = dict(self._conditions())
         self._tell(troubles)
         # To wait for the first answer is no fault: the journal need not hear of it.
@@ -238,6 +241,18 @@ class CrdWatcher:
             due=self._due_text if self._debounce.since is not None else "",
         )
         return Report(status(situation), self._next_pass(now))
+
+    def _update_reporter(self) -> None:
+        """Hand over what the cluster is to learn, in the reporter's own time."""
+        if self._reporter is None:
+            return
+        kubeconfig, desired = self._sources.kubeconfig, self._publisher.published
+        if kubeconfig is None or desired is None or self._intent is None or not self._settings:
+            self._reporter.update(None)
+            return
+        connected = self._sources.trouble() is None
+        name = self._settings.node_name
+        self._reporter.update(Subject(kubeconfig, name, connected, desired, self._intent))
 
     def _next_pass(self, now: float) -> float | None:
         if self._ran_live_at is not None and self._patient_until is None:
@@ -262,6 +277,11 @@ class CrdWatcher:
         elif self._absent is not None and not self._absent.waiting:
             told = WAITING.format(self._absent)
             yield "the resources", Condition(told, Message.RESOURCES_MISSING)
+        untold = self._reporter.trouble() if self._reporter is not None else ""
+        # With no API server there is nothing to add.
+        if untold and trouble is None:
+            told = f"the cluster does not learn of this node: {untold}"
+            yield "the node's state in the cluster", Condition(told, Message.STATE_NOT_REPORTED)
 
     def _tell(self, troubles: Mapping[str, Condition]) -> None:
         rejected = conditions(self._problems(), before="rejected: ")

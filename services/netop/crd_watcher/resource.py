@@ -7,7 +7,6 @@ the object in, and a file has met no schema at all.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,10 +22,6 @@ API_VERSION = f"{GROUP}/{VERSION}"
 KIND = "VRFRouteConfiguration"
 PLURAL = "vrfrouteconfigurations"
 
-# Kubernetes: names of objects are DNS subdomains (RFC 1123) of up to 253 characters.
-_NAME_LONGEST = 253
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
-
 _SPEC = ("export", "import", "seq", "vrf")
 _ITEM = ("action", "cidr", "ge", "le", "seq")
 
@@ -36,7 +31,8 @@ class Resource:
     """One VRFRouteConfiguration, checked.
 
     `created` is its creationTimestamp in ISO 8601, UTC, and empty where it has none, as
-    in files. `origin` is the path of its file, empty where it comes from the API.
+    in files; `generation` is its metadata.generation, 0 there. `origin` is the path of its
+    file, empty where it comes from the API.
     """
 
     name: str
@@ -47,6 +43,7 @@ class Resource:
     seq: int
     imports: tuple[PrefixRule, ...]
     exports: tuple[PrefixRule, ...]
+    generation: int = 0
 
     @property
     def age_order(self) -> tuple[bool, str, str]:
@@ -67,7 +64,7 @@ class Resource:
     def parse(cls, field: Field) -> Resource:
         """Return a resource of the last good set; raises FieldError."""
         return cls(
-            name=object_name(field["name"]),
+            name=names.object_name(field["name"]),
             uid=field["uid"].text(),
             created=field["created"].text(),
             origin=field["origin"].text(),
@@ -75,6 +72,8 @@ class Resource:
             seq=field["seq"].integer(1, SEQ_HIGHEST),
             imports=rules(field["imports"]),
             exports=rules(field["exports"]),
+            # A set that was saved by an older netop has none.
+            generation=_generation(field["generation"]),
         )
 
 
@@ -87,17 +86,6 @@ def resource_of(subject: str) -> str:
     """Return the name of the resource that `subject_of` made a subject of, or an empty text."""
     kind, _, rest = subject.partition(" ")
     return rest.partition(" ")[0] if kind == KIND else ""
-
-
-def object_name(field: Field) -> str:
-    """Return the name of an object of the API; raises FieldError."""
-    name = field.text()
-    if len(name) > _NAME_LONGEST or not _NAME.fullmatch(name):
-        raise field.fail(
-            f"{name[:60]!r} is no name of an object: lower-case letters, digits, '-' and '.' "
-            "only, beginning and ending with a letter or a digit"
-        )
-    return name
 
 
 def read_resource(body: Field, name: str, origin: str) -> Resource:
@@ -119,6 +107,7 @@ def read_resource(body: Field, name: str, origin: str) -> Resource:
         seq=spec["seq"].integer(1, SEQ_HIGHEST),
         imports=rules(spec["import"]),
         exports=rules(spec["export"]),
+        generation=_generation(metadata["generation"]),
     )
 
 
@@ -144,6 +133,10 @@ def _check_keys(field: Field, known: tuple[str, ...]) -> None:
             shown = key if key.isprintable() and len(key) <= 40 else repr(key)[:40]
             place = f"{field.path}.{shown}"
             raise FieldError(place, None, f"is no field of {KIND}; known are {', '.join(known)}")
+
+
+def _generation(field: Field) -> int:
+    return field.optional_integer(0, (1 << 63) - 1) or 0
 
 
 def _time(field: Field) -> str:

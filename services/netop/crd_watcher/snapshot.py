@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from netop.common import names
 from netop.common.documents import Source
 from netop.common.edge import Field, FieldError
 from netop.common.messages import Message
 from netop.common.problem import Problem
-from netop.crd_watcher.resource import KIND, Resource, object_name, problem_of, read_resource
+from netop.crd_watcher.resource import KIND, Resource, problem_of, read_resource
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,15 @@ class Unreadable:
 
     `name` is empty where not even that can be read. Then any resource from `origin` may
     be meant whose name stands somewhere in `text`, or just any where there is no text.
+    `uid` and `generation` are the API server's, empty and 0 where it is of a file.
     """
 
     problem: Problem
     name: str
     origin: str
     text: str = ""
+    uid: str = ""
+    generation: int = 0
 
     def may_be(self, resource: Resource) -> bool:
         """Return whether this is what has become of `resource`."""
@@ -55,7 +59,7 @@ def read_object(body: Field, origin: str, place: str = "", text: str = "") -> Re
     object without a usable name.
     """
     try:
-        name = object_name(body["metadata"]["name"])
+        name = names.object_name(body["metadata"]["name"])
     except FieldError as error:
         subject = f"{origin}: the {KIND} {place}" if origin else f"a {KIND}"
         message = Message.RESOURCE_UNREADABLE
@@ -64,7 +68,18 @@ def read_object(body: Field, origin: str, place: str = "", text: str = "") -> Re
     try:
         return read_resource(body, name, origin)
     except FieldError as error:
-        return Unreadable(problem_of(body, name, origin, error), name, origin)
+        problem = problem_of(body, name, origin, error)
+        uid, generation = _identity(body["metadata"])
+        return Unreadable(problem, name, origin, uid=uid, generation=generation)
+
+
+def _identity(metadata: Field) -> tuple[str, int]:
+    """Return uid and generation of an object, as far as they are what they should be."""
+    uid, generation = metadata["uid"].value, metadata["generation"].value
+    return (
+        uid if isinstance(uid, str) else "",
+        generation if isinstance(generation, int) else 0,
+    )
 
 
 def keep_accepted(snapshot: Snapshot, accepted: Iterable[Resource]) -> Snapshot:

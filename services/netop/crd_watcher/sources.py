@@ -80,6 +80,11 @@ class Sources:
         """Return what is wrong with the connection to the API server, if there is one."""
         return None if self._mirror is None else self._mirror.state().trouble
 
+    @property
+    def kubeconfig(self) -> tuple[Path, object] | None:
+        """The kubeconfig in use and what changes with its file, None where there is none."""
+        return None if self._mirrored is None else (self._mirrored, self._stamp)
+
     def stop(self) -> None:
         """End the mirror's thread."""
         self._stop_mirror()

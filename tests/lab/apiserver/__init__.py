@@ -8,7 +8,7 @@
 It is the one of $KUBEBUILDER_ASSETS where that is set, else one built from Debian's packages.
 """
 
-from tests.lab.apiserver.authorization import Authorizer, Question, Rule
+from tests.lab.apiserver.authorization import Authorizer, Question, Rule, grants_of
 from tests.lab.apiserver.binaries import Binaries
 from tests.lab.apiserver.certificates import ADMIN, User
 from tests.lab.apiserver.client import ApiError, Client, Collection, documents
@@ -28,4 +28,5 @@ __all__ = [
     "Rule",
     "User",
     "documents",
+    "grants_of",
 ]

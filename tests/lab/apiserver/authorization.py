@@ -21,19 +21,29 @@ from tests.lab.apiserver.kubeconfig import write_kubeconfig
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of a ClusterRole; "*" stands for everything."""
+    """One rule of a role; "*" stands for everything.
+
+    `names` are the only objects it is about, where there are any; `namespace` is that of a
+    Role, empty for a ClusterRole, which is good for all.
+    """
 
     groups: tuple[str, ...]
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    namespace: str = ""
 
     @classmethod
     def of_role(cls, role: Mapping[str, Any]) -> "tuple[Rule, ...]":
-        """The rules of a ClusterRole as it stands in a manifest."""
+        """The rules of a role as it stands in a manifest."""
+        namespace = role["metadata"].get("namespace", "")
         return tuple(
-            cls(tuple(one["apiGroups"]), tuple(one["resources"]), tuple(one["verbs"]))
+            cls(
+                tuple(one["apiGroups"]), tuple(one["resources"]), tuple(one["verbs"]),
+                tuple(one.get("resourceNames", ())), namespace,
+            )
             for one in role["rules"]
-        )
+        )  # fmt: skip
 
     def permits(self, attributes: Json) -> bool:
         """Whether it covers the `resourceAttributes` of a SubjectAccessReview."""
@@ -44,7 +54,27 @@ class Rule:
             matches(self.groups, attributes.get("group", ""))
             and matches(self.resources, resource)
             and matches(self.verbs, attributes.get("verb", ""))
+            # What is created has no name yet, so that no rule with names permits it.
+            and (not self.names or attributes.get("name", "") in self.names)
+            and self.namespace in {"", attributes.get("namespace", "")}
         )
+
+
+def grants_of(manifests: Sequence[Mapping[str, Any]]) -> dict[str, list[Rule]]:
+    """The rules that manifests grant, by user or group: bindings with the roles they name."""
+    roles = {
+        (one["kind"], one["metadata"]["name"], one["metadata"].get("namespace")): one
+        for one in manifests
+        if one["kind"] in {"Role", "ClusterRole"}
+    }
+    granted: dict[str, list[Rule]] = {}
+    for one in manifests:
+        if one["kind"] in {"RoleBinding", "ClusterRoleBinding"}:
+            reference, namespace = one["roleRef"], one["metadata"].get("namespace")
+            role = roles[reference["kind"], reference["name"], namespace]
+            for subject in one["subjects"]:
+                granted.setdefault(subject["name"], []).extend(Rule.of_role(role))
+    return granted
 
 
 @dataclass(frozen=True)

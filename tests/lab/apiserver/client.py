@@ -22,6 +22,7 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 #: Seconds; the server itself gives up after 60.
 TIMEOUT = 70.0
 GROUP_PATH = "/apis/network.schiff.telekom.de/v1alpha1/vrfrouteconfigurations"
+STATE_PATH = "/apis/network.schiff.telekom.de/v1alpha1/vrfnodestates"
 CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 

@@ -15,7 +15,7 @@ from tests.lab.apiserver.authorization import Authorizer
 from tests.lab.apiserver.background import BackgroundProcess, free_ports
 from tests.lab.apiserver.binaries import Binaries
 from tests.lab.apiserver.certificates import ADMIN, Authority, User
-from tests.lab.apiserver.client import CRD_PATH, Client, Collection, Json
+from tests.lab.apiserver.client import CRD_PATH, STATE_PATH, Client, Collection, Json
 from tests.lab.apiserver.etcd import compact, revision
 from tests.lab.apiserver.kubeconfig import write_kubeconfig
 from tests.lab.process import LabError
@@ -26,8 +26,11 @@ LOOPBACK = "127.0.0.1"
 SEEN_FROM_QEMU = "10.0.2.2"
 #: Seconds until a server answers; some two are usual, emulators beside it take their share.
 START_PATIENCE = 90.0
-CRD_FILE = Path(__file__).parents[3] / "packaging/kubernetes/crd.yaml"
+MANIFESTS = Path(__file__).parents[3] / "packaging/kubernetes"
+CRD_FILE = MANIFESTS / "crd.yaml"
+NODE_STATE_FILE = MANIFESTS / "crd-node-state.yaml"
 CRD_NAME = "vrfrouteconfigurations.network.schiff.telekom.de"
+NODE_STATE_NAME = "vrfnodestates.network.schiff.telekom.de"
 
 
 class ApiServer:
@@ -89,6 +92,10 @@ class ApiServer:
         """The VRFRouteConfigurations as that user sees them."""
         return Collection(self.client(user))
 
+    def states(self, user: User = ADMIN) -> Collection:
+        """The VRFNodeStates as that user sees them."""
+        return Collection(self.client(user), STATE_PATH)
+
     def kubeconfig(self, host: str = LOOPBACK, user: User = ADMIN) -> Path:
         """A kubeconfig that holds all it needs, for a client that knows this machine as `host`."""
         made = self.authority.client(user)
@@ -97,10 +104,11 @@ class ApiServer:
             f"https://{host}:{self.port}", self.authority.certificate, made,
         )  # fmt: skip
 
-    def apply_crd(self, path: Path = CRD_FILE) -> Json:
-        """Create or update the CRD and wait until it is served; returns it."""
+    def apply_crd(self) -> Json:
+        """Create or update the CRDs and wait until they are served; returns that of routes."""
         client = self.client()
-        Collection(client, CRD_PATH).apply(path.read_text(encoding="utf-8"))
+        for path in (CRD_FILE, NODE_STATE_FILE):
+            Collection(client, CRD_PATH).apply(path.read_text(encoding="utf-8"))
         self._await_served(client)
         return client.request("GET", f"{CRD_PATH}/{CRD_NAME}")
 
@@ -197,14 +205,16 @@ class ApiServer:
             self._await_served(client)
 
     def _await_served(self, client: Client) -> None:
-        """Wait until VRFRouteConfigurations can be listed and watched."""
+        """Wait until routes can be listed and watched, and the states of nodes listed."""
+        crds = Collection(client, CRD_PATH)
+        routes = Collection(client)
 
         def served() -> bool:
-            made = client.request("GET", f"{CRD_PATH}/{CRD_NAME}")
-            routes = Collection(client)
+            made = [is_true(crds.get(name), "Established") for name in (CRD_NAME, NODE_STATE_NAME)]
+            Collection(client, STATE_PATH).names()
             version = routes.listing()["metadata"]["resourceVersion"]
             # After a start, lists work a moment before watches do.
-            return is_true(made, "Established") and all(
+            return all(made) and all(
                 event["type"] == "BOOKMARK" for event in routes.watch(version, seconds=1)
             )
 
