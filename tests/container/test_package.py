@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from netop.common.messages import Message
 from tests.container.netop_node import DAEMONS, NetopNode, service
 from tests.lab import deb as package
 from tests.lab.lab import Lab
 from tests.lab.node import Node
 
+WRONG = """\
+apiVersion: network.schiff.telekom.de/v1alpha1
+kind: VRFRouteConfiguration
+metadata: {name: wrong}
+spec: {vrf: nowhere, seq: 10, import: []}
+"""
 SOURCE = Path(__file__).parents[2]
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -y -q"
 #: All files, but for what the kernel, dpkg, FRR and the journal keep for themselves.
@@ -39,12 +46,25 @@ def test_a_node_that_is_not_provisioned_has_nothing_running_and_nothing_failed(
     assert "waits for /opt/network-operator/config.yaml" in said.stdout
 
 
-def test_it_starts_at_once_on_a_node_that_is_provisioned_already(bare: Node, deb: Path) -> None:
+def test_it_starts_at_once_on_a_node_that_is_provisioned_and_explains_what_is_wrong(
+    bare: Node, deb: Path
+) -> None:
     netop = NetopNode(bare)
+    bare.write("/etc/netop/manifests/wrong.yaml", WRONG)
     netop.provision()
     bare.install(deb)
     netop.await_active()
     assert netop.failed() == ""
+    # dpkg's trigger has compiled the catalogue; systemd finds nothing to complain of in it.
+    assert int(bare.output("journalctl --list-catalog | grep -c ' netop: '")) == len(Message)
+    again = bare.run("journalctl --update-catalog")
+    assert again.stdout + again.stderr == ""
+    told = f"journalctl --no-pager -x MESSAGE_ID={Message.RESOURCE_REJECTED.value}"
+    bare.wait_until(f"{told} | grep -q rejected", why="the entry of the rejected resource")
+    said = bare.output(told)
+    assert "the VRF 'nowhere' is in neither vnimap nor skipVRFConfig" in said
+    assert "Subject: Resource wrong was rejected" in said
+    assert "netopctl explain wrong" in said
 
 
 def test_purge_leaves_no_trace_and_says_what_the_kernel_still_has(bare: Node, deb: Path) -> None:
@@ -67,7 +87,7 @@ def test_purge_leaves_no_trace_and_says_what_the_kernel_still_has(bare: Node, de
     # Users stay, as those of sysusers.d do: files of theirs may be anywhere, and a number must
     # not come to mean somebody else.
     assert sorted(set(after) - set(before)) == []
-    assert bare.output("grep -c ^netop- /etc/passwd") == "3"
+    assert bare.output("grep -c ^netop- /etc/passwd") == "4"
     assert netop.failed() == ""
 
 

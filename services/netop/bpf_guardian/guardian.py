@@ -179,7 +179,7 @@ class Guardian:
         self._detach(steps.detach)
         for index in steps.clear_ports:
             clear_port(self.libbpf, router, index)
-        tell_attached(self.journal, done)
+        tell_attached(self.journal, done, wishes.owners)
         return Outcome(
             wishes,
             waiting=tuple(name for name in steps.waiting if name in wishes.names),
@@ -193,9 +193,8 @@ class Guardian:
         self.kernel.detach([link.index for link in links])
         for link in links:
             self._held.pop(link.index, None)
-            self.journal.info(
-                f"detached from {link.name}, which is no longer wanted", interface=link.name
-            )
+            sentence = f"detached from {link.name}, which is no longer wanted"
+            self.journal.info(sentence, interface=link.name)
 
     def _names(self, refused: dict[int, str]) -> dict[str, str]:
         return {

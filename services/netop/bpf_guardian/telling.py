@@ -110,18 +110,26 @@ def status_line(router: Router | None, outcome: Outcome, problems: Sequence[Prob
     return "; ".join(parts)
 
 
-def tell_attached(journal: Journal, done: Sequence[Attach]) -> None:
-    """Write one journal entry for each cause, naming the interfaces."""
+def tell_attached(journal: Journal, done: Sequence[Attach], owners: Mapping[str, str]) -> None:
+    """Write an entry for each repair, and one for all interfaces that another cause has.
+
+    `owners` are the VRFs by the names of their interfaces.
+    """
     for cause in Cause:
         names = [step.link.name for step in done if step.cause is cause]
-        if not names:
-            continue
-        sentence = f"attached to {_shown(names)}, because {cause.value}"
-        fields = {"interface": names[0]} if len(names) == 1 else {}
         if cause.repair:
-            journal.notice(sentence, message=Message.PROGRAM_REATTACHED, **fields)
-        else:
-            journal.info(sentence, message=Message.PROGRAM_ATTACHED, **fields)
+            for name in names:
+                sentence = f"attached to {name}, because {cause.value}"
+                about = _about(name, owners)
+                journal.notice(sentence, message=Message.PROGRAM_REATTACHED, **about)
+        elif names:
+            sentence = f"attached to {_shown(names)}, because {cause.value}"
+            about = _about(names[0], owners) if len(names) == 1 else {}
+            journal.info(sentence, message=Message.PROGRAM_ATTACHED, **about)
+
+
+def _about(name: str, owners: Mapping[str, str]) -> dict[str, str]:
+    return {"interface": name, **({"vrf": owners[name]} if name in owners else {})}
 
 
 def _is_held(name: str, outcome: Outcome) -> bool:

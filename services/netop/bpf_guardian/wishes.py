@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from netop.bpf_guardian.plan import wanted_names
 from netop.common.documents import Links
 from netop.common.messages import Message
+from netop.common.names import LinkNames
 from netop.common.problem import Problem
 from netop.common.settings import SettingsError, read_settings
 from netop.common.store import DocumentError, Store
@@ -16,9 +18,13 @@ from netop.common.store import DocumentError, Store
 
 @dataclass(frozen=True)
 class Wishes:
-    """`sources` tells whether there is anything that could name an interface."""
+    """`sources` tells whether there is anything that could name an interface.
+
+    `owners` are the VRFs by the names of their interfaces.
+    """
 
     names: tuple[str, ...] = ()
+    owners: Mapping[str, str] = field(default_factory=dict)
     generation: int = 0
     sources: bool = False
     problems: tuple[Problem, ...] = ()
@@ -40,6 +46,11 @@ class WishReader:
         configured = self._read_config(problems)
         return Wishes(
             names=wanted_names(self._links, self._interfaces),
+            owners={
+                name: vrf.name
+                for vrf in (self._links.vrfs if self._links is not None else ())
+                for name in LinkNames.of(vrf.name).all()
+            },
             generation=self._links.generation if self._links is not None else 0,
             sources=linked or configured,
             problems=tuple(problems),
