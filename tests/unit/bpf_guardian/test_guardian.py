@@ -32,7 +32,8 @@ from netop.bpf_guardian.workshop import Workshop
 from netop.common.backoff import Backoff
 from netop.common.daemon import Report
 from netop.common.documents import Attached, LinkedVrf, Links, VrfState
-from netop.common.journal import Journal
+from netop.common.journal import Journal, Priority
+from netop.common.messages import Message
 from netop.common.store import Store
 from tests.unit.bpf_guardian.fakes import (
     FakeClock,
@@ -226,7 +227,16 @@ async def test_removed_filter_is_put_back_by_an_event(world: World) -> None:
     await world.pass_()
 
     assert world.kernel.log == ["refreshed [4]", f"attach 4 {world.router.info.id}"]
-    assert world.sink.sentences()[-1] == "attached to vd.red, because the filter was gone"
+    priority, sentence, fields = world.sink.entries[-1]
+    assert (priority, sentence) == (
+        Priority.NOTICE, "attached to vd.red, because the filter was gone"
+    )  # fmt: skip
+    assert fields == {
+        "MESSAGE_ID": Message.PROGRAM_REATTACHED.value,
+        "NETOP_GENERATION": "7",
+        "NETOP_INTERFACE": "vd.red",
+        "NETOP_VRF": "red",
+    }
 
 
 async def test_recreated_link_gets_the_program_and_its_port(world: World) -> None:

@@ -12,12 +12,12 @@ import pytest
 
 from netop.common.documents import Desired, Links, Served, VrfState
 from netop.common.journal import Journal, Priority
+from netop.common.messages import Message
 from netop.common.settings import NodeSettings
 from netop.common.store import Store
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
 from netop.netlink_reconciler.link import Attributes
-from netop.netlink_reconciler.patience import FRR_PATIENCE
 from netop.netlink_reconciler.reconciler import WAITING, LinkReconciler
 from netop.netlink_reconciler.step import Create
 from tests.unit.netlink_reconciler.fake_kernel import FakeKernel
@@ -52,6 +52,7 @@ class Node:
         self.kernel = FakeKernel()
         self.kernel.add_underlay()
         self.told: list[tuple[Priority, str]] = []
+        self.fields: list[dict[str, str]] = []
         self.now = 0.0
         self.watch = Watch()
         self.start()
@@ -66,8 +67,17 @@ class Node:
             chance=random.Random(1),
         )
 
-    def tell(self, priority: Priority, sentence: str, _fields: Mapping[str, str]) -> None:
+    def tell(self, priority: Priority, sentence: str, fields: Mapping[str, str]) -> None:
         self.told.append((priority, sentence))
+        self.fields.append(dict(fields))
+
+    def about(self, message: Message) -> list[tuple[str, str]]:
+        """The VRF and the link of each entry of that id."""
+        return [
+            (fields["NETOP_VRF"], fields.get("NETOP_INTERFACE", ""))
+            for fields in self.fields
+            if fields.get("MESSAGE_ID") == message
+        ]
 
     def desire(self, vrfs: dict[str, int | None], generation: int = 1) -> None:
         self.store.publish(desired(vrfs, generation=generation))
@@ -162,6 +172,33 @@ async def test_drift_is_told_and_put_right(node: Node) -> None:
         "br.red: mtu 1500 → 9000",
         "red: vx.red set up",
     ]
+    assert node.about(Message.LINKS_REPAIRED) == [
+        ("red", "vx.red"), ("red", "vx.red"), ("red", "br.red"), ("red", "vx.red")
+    ]  # fmt: skip
+
+
+async def test_what_is_asked_for_is_no_repair(node: Node) -> None:
+    node.desire({"red": 5001})
+    node.serve({"red": 5001})
+    await node.reconciler.reconcile()
+    node.desire({"red": 5002}, generation=2)
+    await node.reconciler.reconcile()
+    assert "vx.red: id 5001 → 5002, needs re-creation, interrupts red" in node.sentences()
+    assert node.about(Message.LINKS_REPAIRED) == []
+    assert node.fields[-1]["NETOP_GENERATION"] == "2"
+
+
+async def test_a_refusal_that_lasts_is_told_once_with_its_link(node: Node) -> None:
+    node.kernel.add("vx.red", Attributes(kind="dummy"))
+    node.desire({"red": 5001})
+    for _ in range(3):
+        await node.reconciler.reconcile()
+    assert node.about(Message.FOREIGN_LINK) == [("red", "vx.red")]
+    assert len(node.told) == 1
+    node.kernel.delete("vx.red")
+    for _ in range(3):
+        await node.reconciler.reconcile()
+    assert node.about(Message.WELL_AGAIN) == [("red", "vx.red")]
 
 
 async def test_one_refusal_stops_nobody_else_and_is_tried_again_later(node: Node) -> None:
@@ -204,12 +241,11 @@ async def test_frr_is_asked_before_a_veth_is_made_anew(node: Node) -> None:
         "1 VRF in sync, generation 1; red: dv.red: peer none → vd.red, needs re-creation, "
         "interrupts red; waiting until FRR has let go of it"
     )
-    assert report.retry == FRR_PATIENCE
+    assert report.retry is None
     before = dict(node.kernel.links)
-    node.now += FRR_PATIENCE / 2
-    report = await node.reconciler.reconcile()
-    assert report.retry == FRR_PATIENCE / 2
-    assert node.kernel.links == before
+    node.now += 3600
+    await node.reconciler.reconcile()
+    assert node.kernel.links == before, "however long it takes"
     node.serve({"blue": 5002})
     report = await node.reconciler.reconcile()
     assert node.state("red") == VrfState.PREPARED
@@ -217,18 +253,6 @@ async def test_frr_is_asked_before_a_veth_is_made_anew(node: Node) -> None:
     node.serve({"red": 5001, "blue": 5002})
     report = await node.reconciler.reconcile()
     assert (report.status, report.retry) == ("2 VRFs in sync, generation 1", None)
-
-
-async def test_an_frr_that_never_lets_go_is_waited_for_with_patience_only(node: Node) -> None:
-    node.desire({"red": 5001})
-    node.serve({"red": 5001})
-    await node.reconciler.reconcile()
-    node.kernel.alter("vr.red", table=1000)
-    report = await node.reconciler.reconcile()
-    node.now += report.retry or 0.0
-    report = await node.reconciler.reconcile()
-    assert (report.status, report.retry) == ("1 VRF in sync, generation 1", None)
-    assert node.kernel.names()["vr.red"].attributes.table == 50
 
 
 async def test_a_document_of_the_templater_that_is_gone_takes_nothing_down(node: Node) -> None:
