@@ -8,7 +8,7 @@ from pathlib import Path
 
 from netop.common.messages import Message
 from netop.common.problem import Problem
-from netop.common.store import remove_leftovers, replace_file
+from netop.common.store import replace_file
 from netop.frr_templater.state import digest
 from netop.frr_templater.template import Template, TemplateError, make_template, parse_template
 
@@ -51,11 +51,6 @@ class Files:
     def write(self, text: str) -> None:
         """Replace frr.conf; raises OSError."""
         replace_file(self.configuration, text, MODE)
-
-    def clean(self) -> None:
-        """Remove what a killed write left behind; raises OSError."""
-        remove_leftovers(self.configuration)
-        remove_leftovers(self.template)
 
     def load(self) -> Loaded:
         """Return the template, made from frr.conf where there is none yet.

@@ -166,9 +166,21 @@ class Frr:
                 continue  # it is ending just now
         return tuple(found)
 
+    def paths(self) -> tuple[Path, ...]:
+        """Return what is written here."""
+        return self._candidate, self._configuration
+
+    @property
+    def _candidate(self) -> Path:
+        return self.scratch / "candidate.conf"
+
+    @property
+    def _configuration(self) -> Path:
+        return self.scratch / "vtysh" / "vtysh.conf"
+
     def candidate(self, text: str) -> Path:
         """Write a candidate to a place where programs can read it; raises OSError."""
-        path = self.scratch / "candidate.conf"
+        path = self._candidate
         # It may hold passwords of BGP sessions.
         replace_file(path, text, mode=0o600)
         return path
@@ -182,8 +194,8 @@ class Frr:
         PAM cannot check an account without privileges: it would complain in the journal at
         each call and double its time. Who may talk to FRR, its sockets decide all the same.
         """
-        directory = self.scratch / "vtysh"
-        configuration = directory / "vtysh.conf"
+        configuration = self._configuration
+        directory = configuration.parent
         if not configuration.exists():
             directory.mkdir(exist_ok=True)
             replace_file(configuration, _OWN_VTYSH_CONF, mode=0o600)

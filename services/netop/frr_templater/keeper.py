@@ -14,6 +14,7 @@ import dataclasses
 import datetime
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from netop.common.backoff import Backoff
@@ -89,10 +90,19 @@ class Keeper:
     _foreign: tuple[Problem, ...] = ()
     _deadly: dict[str, _Death] = field(default_factory=dict)
 
+    def paths(self) -> tuple[Path, ...]:
+        """Return what is written here, but for the state."""
+        return self.files.configuration, self.files.template, self._edited
+
     @property
     def state(self) -> State:
         """What is remembered."""
         return self.memory.state
+
+    @property
+    def _edited(self) -> Path:
+        """Where a frr.conf that somebody else wrote is kept."""
+        return self.memory.path.with_name("frr.conf.edited")
 
     async def serve(self, target: Target, disk: str | None, *, due: bool) -> Kept:
         """Bring FRR to the target, or keep it where it is when the target was refused.
@@ -300,7 +310,7 @@ class Keeper:
             return
         if not self.state.written:
             return  # as provisioned, before we wrote anything
-        copy = self.memory.path.with_name("frr.conf.edited")
+        copy = self._edited
         replace_file(copy, disk, mode=0o600)
         self.journal.warning(
             f"{self.files.configuration} was changed by somebody else and is put back; the "

@@ -13,7 +13,7 @@ from netop.common.documents import DesiredVrf, Links, Served, ServedVrf
 from netop.common.journal import Journal, conditions
 from netop.common.messages import Message
 from netop.common.problem import Problem
-from netop.common.store import Store
+from netop.common.store import Store, remove_leftovers
 from netop.frr_templater.apply import Unit
 from netop.frr_templater.files import Files
 from netop.frr_templater.frr import Frr, FrrError
@@ -61,9 +61,10 @@ class Templater:
         for damage in self.keeper.memory.load():
             self.journal.warning(damage, message=Message.DOCUMENT_DAMAGED)
         try:
-            self.files.clean()
+            for path in (self.store.path(Served), *self.keeper.paths(), *self.frr.paths()):
+                remove_leftovers(path)
         except OSError as error:
-            sentence = f"{self.files.directory}: {error}"
+            sentence = f"{error.filename}: cannot be removed: {error.strerror}"
             self.journal.warning(sentence, message=Message.FILE_UNWRITABLE)
 
     async def reconcile(self) -> Report:
@@ -88,6 +89,9 @@ class Templater:
         except OSError as error:
             problems.append(_disk_problem(error))
             kept = Kept(again=self.backoff.next(), settled=False)
+        if not kept.settled:
+            # It ended somewhere on the way; what FRR serves, only a look tells.
+            self._looked = float("-inf")
         problems += kept.problems
         retry = self._publish(target, kept, problems, kept.again)
         self.journal.standing(conditions(problems))
@@ -181,6 +185,8 @@ class Templater:
         except OSError as error:
             reason = f"cannot be written: {error}"
             problems.append(Problem("served.json", reason, message=Message.FILE_UNWRITABLE))
+            # What was seen of FRR would be lost with it.
+            self._looked = float("-inf")
             return self.backoff.next()
         self._served = document
         self._tell_served(before, document)

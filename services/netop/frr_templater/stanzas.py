@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
+from netop.common.backoff import Backoff
 from netop.common.documents import Links
 from netop.common.names import LinkNames
 from netop.frr_templater.frr import FrrError
@@ -47,6 +48,7 @@ class Stanzas:
     """Looks for them whenever a VRF has come or gone, and at no other time."""
 
     frr: Forgetting
+    backoff: Backoff = field(default_factory=lambda: Backoff(first=AGAIN, longest=120.0))
     _tidy: frozenset[str] | None = None
     _tries: int = 0
 
@@ -54,24 +56,26 @@ class Stanzas:
         """Remove the empty stanzas of VRFs that neither the kernel nor `text` has.
 
         Returns in how many seconds to look again, None where that is not needed. Nothing
-        depends on it, so nothing fails: after a few tries the stanza is left to the next
+        depends on it, so nothing fails: what FRR refuses a few times is left to the next
         VRF that comes or goes, or to FRR's next start.
         """
         kept = frozenset(LinkNames.of(vrf.name).vrf for vrf in links.vrfs)
         kept |= frozenset(_NAMED.findall(text))
         if kept == self._tidy:
             return None
-        if await self._done(kept) or self._tries + 1 >= TRIES:
-            self._tidy, self._tries = kept, 0
-            return None
+        try:
+            done = await self._done(kept)
+        except FrrError:
+            return self.backoff.next()
+        self.backoff.reset()
         self._tries += 1
-        return AGAIN
+        if not done and self._tries < TRIES:
+            return AGAIN
+        self._tidy, self._tries = kept, 0
+        return None
 
     async def _done(self, kept: frozenset[str]) -> bool:
-        try:
-            left = empty_stanzas(await self.frr.shown(), kept)
-            for vrf in left:
-                await self.frr.forget(vrf)
-        except FrrError:
-            return False
+        left = empty_stanzas(await self.frr.shown(), kept)
+        for vrf in left:
+            await self.frr.forget(vrf)
         return not left

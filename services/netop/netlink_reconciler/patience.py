@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to leave a VRF alone for a while: after a refusal, in a fight, or until FRR lets go."""
+"""When to leave a VRF alone for a while: after a refusal, or in a fight."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ FIGHT_SECONDS = 60.0
 # Where the kernel refuses, the reason seldom goes away within a second.
 RETRY_FIRST = 1.0
 RETRY_LONGEST = 120.0
-# FRR lets go within a reload, which systemd ends after two minutes. If it is dead, or refuses,
-# the links are mended all the same.
-FRR_PATIENCE = 300.0
 
 
 @dataclass
@@ -38,7 +35,6 @@ class Patience:
         self._clock = clock
         self._chance = chance
         self._records: dict[str, _Record] = {}
-        self._asked: dict[str, float] = {}
 
     def held(self) -> dict[str, Refusal]:
         """Return the VRFs to leave alone for now, with the reason; release those that are due."""
@@ -68,16 +64,6 @@ class Patience:
             )
             self.failed(vrf, Refusal(reason, Message.LINKS_FOUGHT_OVER, interface))
 
-    def asked(self, vrfs: Iterable[str]) -> None:
-        """Remember since when these VRFs, and no others, wait for FRR to let go of them."""
-        now = self._clock()
-        self._asked = {vrf: self._asked.get(vrf, now) for vrf in vrfs}
-
-    def overdue(self) -> frozenset[str]:
-        """Return the VRFs that have waited for FRR long enough."""
-        now = self._clock()
-        return frozenset(vrf for vrf, since in self._asked.items() if now - since >= FRR_PATIENCE)
-
     def well(self, vrf: str) -> None:
         """Forget what failed: nothing is left to do for this VRF."""
         record = self._records.get(vrf)
@@ -100,7 +86,6 @@ class Patience:
     def wait(self) -> float | None:
         """Return the seconds until the next VRF is due, or None."""
         due = [record.due for record in self._records.values() if record.refusal]
-        due += [since + FRR_PATIENCE for since in self._asked.values()]
         return max(0.0, min(due) - self._clock()) if due else None
 
     def _record(self, vrf: str) -> _Record:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -49,17 +49,16 @@ def make_plan(
     actual: Actual,
     *,
     held: Mapping[str, Refusal] | None = None,
-    overdue: Collection[str] = (),
     index_first: int = INDEX_FIRST,
 ) -> Plan:
     """Return what to do next.
 
-    `held` are VRFs to leave alone for the moment, with the reason, `overdue` those that
-    have waited for FRR long enough. New links get ifindexes from `index_first` on. Links
-    go up in a plan of their own, after everything else about their VRF was seen to be right.
+    `held` are VRFs to leave alone for the moment, with the reason. New links get
+    ifindexes from `index_first` on. Links go up in a plan of their own, after everything
+    else about their VRF was seen to be right.
     """
     aims = goals(desired, served, actual)
-    claimed = claims(desired, aims, actual, held or {}, served_vrfs(served).difference(overdue))
+    claimed = claims(desired, aims, actual, held or {}, served_vrfs(served))
     deletions = doomed(claimed, aims, actual)
     left = actual.without(deletions)
     numbers = _Numbers.of_links(actual, left, index_first)

@@ -160,7 +160,6 @@ class LinkReconciler:
             inputs.served,
             actual,
             held=self._patience.held(),
-            overdue=self._patience.overdue(),
             index_first=self._index_next,
         )
         return plan, actual
@@ -208,7 +207,6 @@ class LinkReconciler:
     def _note_settled(self, plan: Plan, desired: Desired) -> None:
         open_ = plan.refused.keys() | plan.asking.keys()
         settled = [vrf for vrf in plan.goals if vrf not in open_ and not plan.steps_of(vrf)]
-        self._patience.asked(plan.asking)
         for vrf in settled:
             self._patience.well(vrf)
         self._patience.keep(plan.goals.keys() | plan.refused.keys())

@@ -170,6 +170,9 @@ class FakeFrr:
         await self.alive()
         return self.number
 
+    def paths(self) -> tuple[Path, ...]:
+        return ()
+
     def processes(self) -> tuple[tuple[str, str], ...]:
         return (("bgpd", str(self.lives)), ("zebra", "7"))
 

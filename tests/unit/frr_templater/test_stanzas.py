@@ -75,10 +75,20 @@ class Stubborn:
 
 
 async def test_an_frr_that_never_lets_go_is_left_in_peace() -> None:
-    for frr in (Stubborn(), Stubborn(silent=True)):
-        stanzas = Stanzas(frr)
-        waits = [await stanzas.tidy(links(1, ("red", 5001)), "") for _ in range(TRIES + 5)]
-        assert waits == [AGAIN] * (TRIES - 1) + [None] * 6
-        assert frr.asked == TRIES
-        await stanzas.tidy(links(1), "vrf oam\nexit-vrf\n")
-        assert frr.asked == TRIES + 1, "another VRF has left"
+    frr = Stubborn()
+    stanzas = Stanzas(frr)
+    waits = [await stanzas.tidy(links(1, ("red", 5001)), "") for _ in range(TRIES + 5)]
+    assert waits == [AGAIN] * (TRIES - 1) + [None] * 6
+    assert frr.asked == TRIES
+    await stanzas.tidy(links(1), "vrf oam\nexit-vrf\n")
+    assert frr.asked == TRIES + 1, "another VRF has left"
+
+
+async def test_an_frr_that_does_not_answer_is_asked_more_and_more_rarely() -> None:
+    frr = Stubborn(silent=True)
+    stanzas = Stanzas(frr)
+    waits = [await stanzas.tidy(links(1), "") for _ in range(12)]
+    assert all(waits)
+    assert (waits[-1] or 0) >= 60
+    frr.silent = False
+    assert await stanzas.tidy(links(1), "") == AGAIN

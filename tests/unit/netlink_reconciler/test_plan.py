@@ -180,17 +180,6 @@ def test_what_frr_peers_over_is_re_created_after_frr_has_let_go(
     assert {i for i, link in before.items() if link.vrf == "blue"} <= kernel.links.keys()
 
 
-def test_nobody_waits_for_frr_for_ever() -> None:
-    kernel = working({"red": 5001})
-    kernel.alter("vd.red", peer="")
-    wanted, serving = desired({"red": 5001}), served({"red": 5001})
-    actual = kernel.observe(NodeSettings(), tables=True)
-    assert make_plan(wanted, serving, actual).steps == ()
-    kernel.apply(make_plan(wanted, serving, actual, overdue={"red"}).steps)
-    converge(kernel, wanted, serving)
-    assert kernel.names()["vd.red"].attributes.peer == "dv.red"
-
-
 def test_without_word_from_frr_what_is_up_stays_up_and_nothing_is_removed() -> None:
     kernel = working({"red": 5001, "blue": 5002})
     before = dict(kernel.links)
