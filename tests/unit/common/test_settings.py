@@ -33,9 +33,11 @@ def test_the_seeds_file_works_as_it_stands() -> None:
 
 def test_the_optional_keys() -> None:
     text = (
-        "{debounce: 2.5, tableRange: 100-120, mtu: 1500, underlay: lo1, clusterBridge: b, asn: 7}"
+        "{debounce: 2.5, tableRange: 100-120, mtu: 1500, underlay: lo1, clusterBridge: b, asn: 7,"
+        " nodeName: n1.example.org}"
     )
     settings = parse_settings(text, "config.yaml")
+    assert settings.node_name == "n1.example.org"
     assert settings.debounce == 2.5
     assert settings.node == NodeSettings(100, 120, 1500, "lo1", "b", 7)
 
@@ -54,6 +56,7 @@ def test_the_optional_keys() -> None:
         ("{vnimap: {blue: 5}, debounce: soon}", "debounce: 'soon' is not a number"),
         ("{vnimap: {blue: 5}, tableRange: 250-260}", "takes tables 0 or 253 to 255"),
         ("{vnimap: {blue: 5}, mtu: 100}", "mtu: 100 is not between 1280"),
+        ("{vnimap: {blue: 5}, nodeName: Node_1}", "nodeName: 'Node_1' is no name of an object"),
         ("{vnimap: {blue: 5}, vniMap: {}}", "vniMap: is no setting of netop"),
     ],
 )

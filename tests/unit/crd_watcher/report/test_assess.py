@@ -234,7 +234,7 @@ def any_documents(draw: st.DrawFn) -> Documents:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(any_documents(), st.sets(st.sampled_from(["red-a", "zero", "blue"])))
 def test_whatever_the_documents_say_the_state_holds_together(
     documents: Documents, refused: set[str]

@@ -43,7 +43,7 @@ def test_a_time_changes_only_with_its_status() -> None:
 STATUSES = st.lists(st.sampled_from(list(Status)), min_size=1, max_size=20)
 
 
-@settings(max_examples=50)
+@settings(max_examples=40, deadline=None)
 @given(STATUSES)
 def test_the_time_is_that_of_the_last_change(statuses: list[Status]) -> None:
     known: tuple[Condition, ...] = ()
