@@ -94,7 +94,7 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "write /var/lib": write("/var/lib"),
     "write /run": write("/run"),
     "write /run/netop": write("/run/netop"),
-    "write own documents": write(os.environ["RUNTIME_DIRECTORY"]),
+    "write own documents": write(os.environ.get("RUNTIME_DIRECTORY", "/run/netop/none")),
     "write /proc/sys": lambda: Path("/proc/sys/net/ipv4/ip_forward").write_text("1", "ascii"),
     "read /etc/shadow": lambda: Path("/etc/shadow").read_bytes(),
     "read /root": lambda: list(Path("/root").iterdir()),

@@ -21,6 +21,11 @@ class Workshop:
         self._cache = cache
         self._layers = [layer.path / "upper", node.path / "root"]
 
+    @property
+    def programs(self) -> Path:
+        """The programs that it has more than a node, to be bound into one."""
+        return self._layers[0] / "usr/bin"
+
     def run(self, command: str, *, source: Path, out: Path | None = None) -> Result:
         """Run a shell command at the top of a copy of the tree `source`.
 

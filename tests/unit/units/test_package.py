@@ -62,7 +62,8 @@ def test_each_library_is_a_dependency_of_the_package() -> None:
         text = path.read_text(encoding="utf-8")
         modules |= set(re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE))
     for module, told in {
-        "jinja2": '"jinja2"', "kubernetes": '"kubernetes"', "pyroute2": '"pyroute2',
+        "jinja2": '"jinja2"', "kubernetes": '"kubernetes"',
+        "prometheus_client": '"prometheus-client"', "pyroute2": '"pyroute2',
         "rich": '"rich"', "sdbus": '"sdbus"', "systemd": '"systemd-python"',
         "watchdog": '"watchdog', "yaml": '"pyyaml"',
     }.items():  # fmt: skip

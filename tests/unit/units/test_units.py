@@ -16,7 +16,9 @@ MAN = SOURCE / "packaging" / "man"
 DAEMONS = ("bpf-guardian", "crd-watcher", "frr-templater", "netlink-reconciler")
 SERVICES = [UNITS / f"netop-{daemon}.service" for daemon in DAEMONS]
 PATHS = [UNITS / f"netop-{daemon}.path" for daemon in DAEMONS]
-ALL = [*SERVICES, *PATHS, UNITS / "netop.target"]
+EXPORTER = UNITS / "netop-exporter.service"
+EXPORTER_SOCKET = UNITS / "netop-exporter.socket"
+ALL = [*SERVICES, *PATHS, UNITS / "netop.target", EXPORTER, EXPORTER_SOCKET]
 
 #: What the kernel gives each daemon beyond an ordinary user.
 CAPABILITIES = {
@@ -70,7 +72,7 @@ def test_each_daemon_has_a_service_and_a_path() -> None:
     assert sorted(path.name for path in UNITS.glob("netop*")) == sorted(path.name for path in ALL)
 
 
-@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)
+@pytest.mark.parametrize("unit", [*SERVICES, EXPORTER], ids=lambda unit: unit.stem)
 def test_directives_stand_in_the_order_of_the_alphabet(unit: Path) -> None:
     keys = [key for section, key, _ in settings(unit) if section == "Service"]
     assert keys == sorted(keys)
@@ -79,6 +81,27 @@ def test_directives_stand_in_the_order_of_the_alphabet(unit: Path) -> None:
 @pytest.mark.parametrize("daemon", DAEMONS)
 def test_all_are_hardened_alike(daemon: str) -> None:
     assert service(daemon).items() >= HARDENING.items()
+
+
+def test_the_exporter_is_hardened_alike_and_can_reach_no_network() -> None:
+    # It ends by itself, is started by its socket alone, and writes nothing.
+    others = {"KillMode", "Restart", "RuntimeDirectoryPreserve"}
+    keys = service("exporter")
+    assert keys.items() >= {key: HARDENING[key] for key in HARDENING.keys() - others}.items()
+    assert keys["CapabilityBoundingSet"] == ""
+    assert keys["IPAddressDeny"] == "any"
+    assert keys["PrivateNetwork"] == "yes"
+    assert keys["RestrictAddressFamilies"] == "AF_UNIX"
+    assert keys["User"] == "netop-exporter"
+    assert not {"Restart", "RuntimeDirectory", "StateDirectory", "WatchdogSec"} & keys.keys()
+
+
+def test_the_exporters_socket_is_on_loopback_and_documented() -> None:
+    (address,) = (value for _, key, value in settings(EXPORTER_SOCKET) if key == "ListenStream")
+    assert address.startswith("127.0.0.1:")
+    pages = (MAN / "netop-exporter.service.8", SOURCE / "docs" / "metrics.md")
+    for page in pages:
+        assert f"http://{address}/metrics" in page.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
@@ -96,6 +119,16 @@ def test_a_daemon_runs_its_own_program_in_its_own_directory(daemon: str) -> None
     wrapper = DEBIAN / "libexec" / daemon
     assert wrapper.stat().st_mode & 0o111
     assert f"from netop.{daemon.replace('-', '_')}.__main__ import main" in wrapper.read_text()
+
+
+def test_the_exporter_runs_its_own_program_as_a_user_that_the_package_makes() -> None:
+    assert service("exporter")["ExecStart"] == "/usr/libexec/netop/exporter"
+    wrapper = DEBIAN / "libexec" / "exporter"
+    assert wrapper.stat().st_mode & 0o111
+    assert "from netop.exporter.__main__ import main" in wrapper.read_text()
+    assert re.search(
+        r"^u!\s+netop-exporter\s", (DEBIAN / "netop.sysusers").read_text(), re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("daemon", DAEMONS)
