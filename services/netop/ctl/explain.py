@@ -5,25 +5,40 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from netop.common.documents import Desired, DesiredVrf
 from netop.common.names import LinkNames
 from netop.common.policy import PrefixRule, ResourcePolicy
 from netop.common.store import Store
-from netop.crd_watcher.resource import resource_of
 from netop.ctl.health import Health
+from netop.ctl.interfaces import Packets, packets
+from netop.ctl.learned import Learned, Passing, learned
 from netop.ctl.status import read_documents
 from netop.ctl.vrfs import NOTHING, Documents, VrfView, attachment, vrf_views
+from netop.ctl.vtysh import Ask, VtyshError, ask_vtysh
 from netop.frr_templater.model import Entry, Vrf, has_ipv6, vrf_model
 
 _WORDS = {Health.WELL: "served", Health.WAITING: "under way", Health.BROKEN: "NOT WELL"}
 
 
+# Of more routes than these, the number says enough.
+_ROUTES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is asked beside the documents: FRR, and the counters of an interface."""
+
+    frr: Ask = ask_vtysh
+    packets: Callable[[str], Packets | None] = packets
+
+
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `explain` to the commands of netopctl."""
     parser = commands.add_parser(
-        "explain", help="why a VRF or a resource is served or not, down to its prefix-lists"
+        "explain", help="why a VRF or a resource is served or not, down to routes and packets"
     )
     parser.add_argument("name", help="of a VRF, or of a VRFRouteConfiguration")
     parser.set_defaults(run=run)
@@ -44,30 +59,31 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def explain(name: str, documents: Documents) -> Iterator[str]:
+def explain(name: str, documents: Documents, sources: Sources | None = None) -> Iterator[str]:
     """Yield the lines about the VRF of that name, or else about the resource; none, nothing."""
     view = next((view for view in vrf_views(documents) if view.name == name), None)
+    asked = sources or Sources()
     if view is not None:
-        yield from _explain_vrf(view, documents)
+        yield from _explain_vrf(view, documents, asked)
     elif documents.desired is not None:
-        yield from _explain_resource(name, documents.desired, documents)
+        yield from _explain_resource(name, documents.desired, documents, asked)
 
 
-def _explain_vrf(view: VrfView, documents: Documents) -> Iterator[str]:
+def _explain_vrf(view: VrfView, documents: Documents, sources: Sources) -> Iterator[str]:
     vni = f", VNI {view.vni}" if view.vni else ""
     yield f"VRF {view.name}{vni}: {_WORDS[view.health]}"
     if view.trouble:
         yield f"  because: {view.trouble}"
     desired = documents.desired
     vrf = desired.vrf(view.name) if desired else None
+    model = vrf_model(vrf, ipv6=has_ipv6(vrf)) if vrf else None
+    told = _learned(model, sources)
     if desired is not None:
-        yield from _resources(view.name, vrf, desired)
-    yield from _links(view, documents)
+        yield from _resources(view.name, vrf, desired, model, told)
+    yield from _links(view, documents, sources)
     yield from _bpf(view, documents)
     yield f"FRR: {view.frr.text}{f': {view.frr.reason}' if view.frr.reason else ''}"
-    if view.bgp != NOTHING:
-        session = view.bgp.reason or f"established, prefixes {view.bgp.text}"
-        yield f"BGP over {LinkNames.of(view.name).veth_default}: {session}"
+    yield from _session(view, told)
     served = documents.served
     if served is not None and served.reload.finished:
         reload = served.reload
@@ -75,30 +91,79 @@ def _explain_vrf(view: VrfView, documents: Documents) -> Iterator[str]:
         yield from (f"  FRR said: {error}" for error in reload.errors)
 
 
-def _resources(name: str, vrf: DesiredVrf | None, desired: Desired) -> Iterator[str]:
+def _learned(model: Vrf | None, sources: Sources) -> Learned | str:
+    """Return what FRR tells of a VRF, or why it does not."""
+    if model is None:
+        return Learned()
+    try:
+        return learned(model, sources.frr)
+    except VtyshError as error:
+        return str(error)
+
+
+def _session(view: VrfView, told: Learned | str) -> Iterator[str]:
+    link = LinkNames.of(view.name).veth_default
+    if view.bgp != NOTHING:
+        session = view.bgp.reason or f"established, prefixes {view.bgp.text}"
+        yield f"BGP over {link}: {session}"
+    if isinstance(told, str):
+        yield f"routes and matches are not known: {told}"
+        return
+    for passing in told.passing:
+        yield from _passing(passing, link)
+
+
+def _passing(passing: Passing, link: str) -> Iterator[str]:
+    name = passing.family.replace("ip", "IP")
+    if passing.imports is None or passing.exports is None:
+        yield f"  {name}: FRR exchanges no routes of this family over {link}"
+        return
+    known = "" if passing.known is None else f" of {passing.known} that the VRF has"
+    yield f"  {name} routes imported into the cluster: {len(passing.imports)}{known}"
+    yield from _few(passing.imports)
+    yield f"  {name} routes exported to the VRF: {len(passing.exports)}"
+    yield from _few(passing.exports)
+
+
+def _few(prefixes: tuple[str, ...]) -> Iterator[str]:
+    yield from (f"    {prefix}" for prefix in prefixes[:_ROUTES_SHOWN])
+    if len(prefixes) > _ROUTES_SHOWN:
+        yield f"    and {len(prefixes) - _ROUTES_SHOWN} more"
+
+
+def _resources(
+    name: str, vrf: DesiredVrf | None, desired: Desired, model: Vrf | None, told: Learned | str
+) -> Iterator[str]:
     source = f"{desired.source}, generation {desired.generation}"
     yield f"resources, from {source}{f' ({desired.note})' if desired.note else ''}:"
-    model = vrf_model(vrf, ipv6=has_ipv6(vrf)) if vrf else None
     for policy in vrf.policies if vrf else ():
-        yield from _policy(policy, model)
+        yield from _policy(policy, model, told)
     for problem in desired.rejected:
         if problem.vrf == name:
             yield f"  rejected: {problem}"
 
 
-def _policy(policy: ResourcePolicy, model: Vrf | None) -> Iterator[str]:
+def _policy(policy: ResourcePolicy, model: Vrf | None, told: Learned | str) -> Iterator[str]:
     yield f"  {policy.resource}, seq {policy.seq}"
     for family in model.families if model else ():
         for direction, route_map in zip(("import", "export"), family.maps, strict=True):
             entry = next((each for each in route_map.entries if each.seq == policy.seq), None)
             if entry is not None:
                 yield f"    {direction}: route-map {route_map.name} permit {entry.seq}"
-                yield from _rules(entry)
+                yield from _rules(entry, told)
 
 
-def _rules(entry: Entry) -> Iterator[str]:
+def _rules(entry: Entry, told: Learned | str) -> Iterator[str]:
     for rule in entry.match.rules:
-        yield f"      {entry.match.command} prefix-list {entry.match.name} {rule_text(rule)}"
+        line = f"{entry.match.command} prefix-list {entry.match.name} {rule_text(rule)}"
+        yield f"      {line}{'' if isinstance(told, str) else _matches(entry, rule, told)}"
+
+
+def _matches(entry: Entry, rule: PrefixRule, told: Learned) -> str:
+    hits = told.hits.get((entry.match.command, entry.match.name, rule.seq))
+    if hits is None:
+        return "  (FRR does not have it)"
+    return f"  ({hits} {'match' if hits == 1 else 'matches'})"
 
 
 def rule_text(rule: PrefixRule) -> str:
@@ -108,7 +173,7 @@ def rule_text(rule: PrefixRule) -> str:
     return f"seq {rule.seq} {rule.action} {rule.cidr}{bounds}"
 
 
-def _links(view: VrfView, documents: Documents) -> Iterator[str]:
+def _links(view: VrfView, documents: Documents, sources: Sources) -> Iterator[str]:
     if view.links == NOTHING:
         yield "links: none of netop's; provisioning makes them"
         return
@@ -119,6 +184,9 @@ def _links(view: VrfView, documents: Documents) -> Iterator[str]:
     yield f"  VNI {linked.vni or '-'}, routing table {linked.table or '-'}"
     for link in linked.links:
         yield f"  {link.name}, ifindex {link.ifindex}{f', {link.mac}' if link.mac else ''}"
+        counted = sources.packets(link.name)
+        if counted is not None:
+            yield f"    {counted}"
 
 
 def _bpf(view: VrfView, documents: Documents) -> Iterator[str]:
@@ -132,9 +200,11 @@ def _bpf(view: VrfView, documents: Documents) -> Iterator[str]:
             yield f"  {item.interface}: {attachment(item)}{program}"
 
 
-def _explain_resource(name: str, desired: Desired, documents: Documents) -> Iterator[str]:
+def _explain_resource(
+    name: str, desired: Desired, documents: Documents, sources: Sources
+) -> Iterator[str]:
     for problem in desired.rejected:
-        if resource_of(problem.subject) == name:
+        if problem.resource == name:
             yield f"resource {name}: rejected"
             yield f"  because: {problem}"
             return
@@ -145,4 +215,8 @@ def _explain_resource(name: str, desired: Desired, documents: Documents) -> Iter
                 yield f"resource {name} of VRF {vrf.name}: {_WORDS[view.health]}"
                 if view.trouble:
                     yield f"  because: {view.trouble}"
-                yield from _policy(policy, vrf_model(vrf, ipv6=has_ipv6(vrf)))
+                model = vrf_model(vrf, ipv6=has_ipv6(vrf))
+                told = _learned(model, sources)
+                yield from _policy(policy, model, told)
+                if isinstance(told, str):
+                    yield f"matches are not known: {told}"

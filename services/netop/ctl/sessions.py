@@ -4,17 +4,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from netop.common.edge import Field, FieldError
+from netop.ctl.vtysh import Ask, VtyshError
 
 ESTABLISHED = "Established"
 
-_COMMAND = ("vtysh", "-c", "show bgp summary json")
-_PATIENCE = 5.0  # seconds
+_QUESTION = "show bgp summary json"
 _MOST = (1 << 32) - 1
 
 
@@ -27,31 +24,11 @@ class Session:
     sent: int
 
 
-Ask = Callable[[], str | None]
-
-
-def ask_vtysh() -> str | None:
-    """Return what vtysh says; None for whom it does not answer, or without FRR."""
-    # It would print complaints and wait for its time-outs, one for each daemon.
-    if not os.access("/run/frr/bgpd.vty", os.W_OK):
-        return None
-    try:
-        done = subprocess.run(
-            _COMMAND, capture_output=True, text=True, timeout=_PATIENCE, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
 def read_sessions(ask: Ask) -> dict[str, Session] | None:
     """Return the sessions by the name of their interface or peer; None where nobody knows."""
-    text = ask()
-    if text is None:
-        return None
     try:
-        return _parse(Field(json.loads(text)))
-    except (ValueError, FieldError):
+        return _parse(Field(json.loads(ask(_QUESTION))))
+    except (VtyshError, ValueError, FieldError):
         return None
 
 

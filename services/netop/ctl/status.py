@@ -14,11 +14,12 @@ from netop.common.store import DocumentError, Store
 from netop.common.units import Ask, ask_systemctl
 from netop.ctl.health import Finding, Health
 from netop.ctl.node import NodeView, node_view
-from netop.ctl.sessions import Ask as AskSessions
-from netop.ctl.sessions import ask_vtysh, read_sessions
+from netop.ctl.sessions import read_sessions
 from netop.ctl.table import Page, Table, print_page
 from netop.ctl.units import daemon_views, read_units
 from netop.ctl.vrfs import Documents
+from netop.ctl.vtysh import Ask as AskFrr
+from netop.ctl.vtysh import ask_vtysh
 
 D = TypeVar("D", bound=Document)
 
@@ -57,23 +58,21 @@ def run(arguments: argparse.Namespace) -> int:
     return int(view.verdict.health)
 
 
-def observe(store: Store, ask: Ask, sessions: AskSessions = ask_vtysh) -> NodeView:
+def observe(store: Store, ask: Ask, frr: AskFrr = ask_vtysh) -> NodeView:
     """Return the node as it is; raises OSError where systemd cannot be asked."""
     damaged: list[str] = []
-    documents = read_documents(store, damaged, sessions)
+    documents = read_documents(store, damaged, frr)
     return node_view(documents, damaged, daemon_views(read_units(ask)))
 
 
-def read_documents(
-    store: Store, damaged: list[str], sessions: AskSessions = ask_vtysh
-) -> Documents:
+def read_documents(store: Store, damaged: list[str], frr: AskFrr = ask_vtysh) -> Documents:
     """Return the documents; what is wrong with one that cannot be used goes to `damaged`."""
     return Documents(
         desired=_read(store, Desired, damaged),
         links=_read(store, Links, damaged),
         served=_read(store, Served, damaged),
         attached=_read(store, Attached, damaged),
-        sessions=read_sessions(sessions),
+        sessions=read_sessions(frr),
     )
 
 

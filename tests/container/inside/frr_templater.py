@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 import shutil
@@ -14,6 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from netop.common.documents import Links
+from netop.ctl.learned import Passing, learned
+from netop.ctl.vtysh import ask_vtysh
+from netop.frr_templater.model import vrf_model
 from tests.container.inside.frr_node import (
     BASE,
     FRR_CONF,
@@ -76,6 +81,13 @@ def test_it_is_ready_and_serves(node: Documents) -> None:
     assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
     assert bindings() == {"vr.blue": 100}
     assert node.served()["reload"]["result"] == "verified"
+    # netopctl explain: FRR answers for each line, and for a session that is not there yet.
+    told = learned(vrf_model(BLUE, ipv6=True), ask_vtysh)
+    lists = ("pl_blue_export_10", "pl_blue_export_20", "pl_blue_import_10", "pl_blue_import_20")
+    assert {line: told.hits[line] for line in sorted(told.hits) if "blue" in line[1]} == {
+        ("ip", name, 1): 0 for name in lists
+    }
+    assert told.passing == (Passing("ipv4", 0, (), ()), Passing("ipv6", 0, (), ()))
     assert TEMPLATE.read_text() == BASE.replace("#++", "")
     listing = run("stat", "--format=%U:%G %a", str(FRR_CONF), str(TEMPLATE)).split("\n")
     assert listing[:2] == ["frr:frr 640", "frr:frr 640"]
@@ -324,27 +336,86 @@ def test_it_is_killed_again_and_again(node: Documents) -> None:
     assert len(re.findall(r"(?m)^ vni ", text)) == len(wanted)
 
 
-def test_a_full_disk(node: Documents) -> None:
-    """A small file system in the place of /etc/frr runs full."""
+@contextlib.contextmanager
+def small(place: str) -> Iterator[Path]:
+    """A small file system with its own copy of a directory, in its place while the daemon runs."""
     run("systemctl", "stop", UNIT)
     subprocess.run(
-        "cp -a /etc/frr /tmp/frr.was && mount -t tmpfs -o size=64k,mode=0700 none /etc/frr"
-        " && cp -a /tmp/frr.was/. /etc/frr && chown frr:frr /etc/frr"
-        " && (dd if=/dev/zero of=/etc/frr/ballast bs=1k || true)",
+        f"cp -a {place} /tmp/was && mount -t tmpfs -o size=64k none {place}"
+        f" && cp -a /tmp/was/. {place}",
         shell=True,
         check=True,
         capture_output=True,
     )
     try:
-        run("systemctl", "start", UNIT)
-        node.want(2, BLUE, RED, MGMT)
-        wait_until(lambda: "cannot be written: No space left" in status(), "it is told")
-        assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
-        Path("/etc/frr/ballast").unlink()
-        node.await_generation(2, 120)
-        assert node.vrfs() == {"blue": 100, "mgmt_vrf": None, "red": 200}
-        assert not list(Path("/etc/frr").glob(".*"))
+        yield Path(place)
     finally:
         run("systemctl", "stop", UNIT)
-        run("umount", "/etc/frr")
-        run("rm", "-r", "/tmp/frr.was")
+        run("umount", place)
+        run("rm", "-r", "/tmp/was")
+
+
+def fill(place: Path) -> Path:
+    ballast = place / "ballast"
+    subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=1k"], check=False, timeout=60)
+    return ballast
+
+
+@pytest.mark.parametrize("place", ["/etc/frr", str(STATE), "/run/netop/frr-templater"])
+def test_a_full_disk(node: Documents, place: str) -> None:
+    with small(place) as directory:
+        ballast = fill(directory)
+        run("systemctl", "start", UNIT)
+        node.want(2, BLUE, RED, MGMT)
+        wait_until(lambda: "No space left on device" in status(), "it is told")
+        assert place in status() or "served.json" in status()
+        assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
+        assert bindings() == {"vr.blue": 100}
+        ballast.unlink()
+        node.await_generation(2, 120)
+        assert node.vrfs() == {"blue": 100, "mgmt_vrf": None, "red": 200}
+        assert bindings() == {"vr.blue": 100, "vr.red": 200}
+        assert [path for path in directory.rglob(".*") if path.is_file()] == []
+
+
+def test_a_read_only_etc_frr(node: Documents) -> None:
+    with small("/etc/frr"):
+        run("mount", "-o", "remount,ro", "/etc/frr")
+        run("systemctl", "start", UNIT)
+        node.want(2, BLUE, RED, MGMT)
+        wait_until(lambda: "cannot be written: Read-only file system" in status(), "it is told")
+        assert "FRR keeps what it serves" in status()
+        assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
+        run("mount", "-o", "remount,rw", "/etc/frr")
+        node.await_generation(2, 120)
+        assert bindings() == {"vr.blue": 100, "vr.red": 200}
+
+
+def test_documents_cut_short_or_of_another_version(node: Documents) -> None:
+    path = node.store.path(Links)
+    whole = path.read_text()
+    for spoilt, told in (
+        (whole[: len(whole) // 2], "links.json: is not JSON"),
+        ("", "links.json: is not JSON"),
+        (whole.replace('"version": 1', '"version": 2'),
+         "restart netop-netlink-reconciler.service to have it written anew"),
+    ):  # fmt: skip
+        path.write_text(spoilt)
+        wait_until(lambda: told in status(), told)  # noqa: B023
+        assert status().startswith("2 VRFs served, generation 1; "), "and it serves on"
+        assert bindings() == {"vr.blue": 100}
+    node.want(2, BLUE, RED, MGMT)
+    node.await_generation(2)
+    assert bindings() == {"vr.blue": 100, "vr.red": 200}
+
+
+def test_an_empty_stanza_of_a_vrf_that_left_is_taken_out(node: Documents) -> None:
+    """As it stays where the kernel still had the VRF; a container's kernel has none at all."""
+    vtysh("configure", "vrf vr.gone", "exit-vrf")
+    vtysh("configure", "vrf mine", "exit-vrf")
+    assert "vrf vr.gone" in vtysh("show running-config")
+    node.want(2, MGMT)
+    node.await_generation(2)
+    wait_until(lambda: "vrf vr." not in vtysh("show running-config"), "nothing of ours is left")
+    assert "vrf mine" in vtysh("show running-config")
+    vtysh("configure", "no vrf mine")
