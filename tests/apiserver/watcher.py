@@ -22,6 +22,7 @@ from netop.crd_watcher.last_good import StateDirectory
 from netop.crd_watcher.mirror import ClusterMirror
 from netop.crd_watcher.publisher import Publisher
 from netop.crd_watcher.reconciler import CrdWatcher, wall_clock
+from netop.crd_watcher.report.reporter import Reporter
 from netop.crd_watcher.sources import Sources
 
 CONFIG = "{{vnimap: {{red: 100, blue: 200}}, skipVRFConfig: [mgmt], debounce: {debounce}}}"
@@ -44,6 +45,7 @@ class Watcher:
         self.told: list[str] = []
         self.status = ""
         self.generations: list[int] = []
+        self.reporter: Reporter | None = None
 
     def __enter__(self) -> Self:
         self._wanted = threading.Event()
@@ -63,6 +65,7 @@ class Watcher:
             Publisher(Store(self.root / "run"), StateDirectory(self.root / "state")),
             changes,
             Journal(self._tell),
+            reporter=self.reporter,
         )
         self._thread = threading.Thread(target=self._run)
         self._thread.start()

@@ -8,12 +8,15 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from netop.common.daemon import Daemon, production_journal, production_notify
+from netop.common.documents import Desired
 from netop.common.settings import settings_path
 from netop.common.store import STATE_ROOT, Store
+from netop.common.tally import FILE, Tally
 from netop.common.watch import FileWatch
 from netop.crd_watcher.changes import Changes
 from netop.crd_watcher.last_good import StateDirectory
@@ -23,6 +26,7 @@ from netop.crd_watcher.publisher import Publisher
 from netop.crd_watcher.reconciler import CrdWatcher, wall_clock
 from netop.crd_watcher.report.reporter import ClusterReporter
 from netop.crd_watcher.sources import Sources
+from netop.crd_watcher.watch_count import WatchCount
 
 KUBECONFIG = Path("/etc/netop/kubeconfig")
 STATE_DIRECTORY = Path("/var/lib/netop/crd-watcher")
@@ -60,15 +64,16 @@ def _kubeconfigs(first: Path, environment: Mapping[str, str]) -> tuple[Path, ...
 async def _run(options: argparse.Namespace) -> None:
     journal = production_journal("netop-crd-watcher")
     changes = Changes()
+    store = Store(options.run)
+    count = WatchCount(Tally(store.path(Desired).with_name(FILE)), time.time)
     kubeconfigs = _kubeconfigs(options.kubeconfig, os.environ)
     sources = Sources(
         kubeconfigs,
         options.manifests,
         lambda path: ClusterMirror(
-            path, changes, lambda: wall_clock().isoformat(timespec="seconds")
+            path, changes, lambda: wall_clock().isoformat(timespec="seconds"), count=count
         ),
     )
-    store = Store(options.run)
     publisher = Publisher(store, StateDirectory(options.state))
     reporter = ClusterReporter(store, lambda: changes.wake(), wall_clock, socket.gethostname())
     watcher = CrdWatcher(options.config, sources, publisher, changes, journal, reporter=reporter)

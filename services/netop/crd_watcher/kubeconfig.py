@@ -11,6 +11,7 @@ import hashlib
 import os
 import pwd
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import Any
 from netop.common import yamltext
 from netop.common.edge import Field
 from netop.crd_watcher.fault import ClusterError, Fault
+
+# The library keeps its temporary files in a dictionary of its module, for all threads.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -90,17 +94,18 @@ def _load(path: Path) -> tuple[Any, ssl.SSLContext]:
     from kubernetes.config import ConfigException, kube_config
 
     configuration = Configuration()
-    try:
-        kube_config.load_kube_config(
-            str(path), client_configuration=configuration, persist_config=False
-        )
-        return configuration, _tls(configuration)
-    except (ConfigException, AttributeError, KeyError, TypeError) as error:
-        # It trusts the shapes in the file; these are what it raises where they differ.
-        raise _UnusableError(error) from error
-    finally:
-        # The private key need not lie in /tmp any longer, nor be missed when /tmp is swept.
-        kube_config._cleanup_temp_files()  # noqa: SLF001
+    with _ONE_AT_A_TIME:
+        try:
+            kube_config.load_kube_config(
+                str(path), client_configuration=configuration, persist_config=False
+            )
+            return configuration, _tls(configuration)
+        except (ConfigException, AttributeError, KeyError, TypeError) as error:
+            # It trusts the shapes in the file; these are what it raises where they differ.
+            raise _UnusableError(error) from error
+        finally:
+            # The private key need not lie in /tmp any longer, nor be missed when /tmp is swept.
+            kube_config._cleanup_temp_files()  # noqa: SLF001
 
 
 def _tls(configuration: Any) -> ssl.SSLContext:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Protocol
 from netop.common.backoff import Backoff
 from netop.common.documents import Source
 from netop.common.edge import Field
+from netop.common.tally import Tally
 from netop.crd_watcher.changes import Changes
 from netop.crd_watcher.cluster import Cluster, Timing
 from netop.crd_watcher.fault import Fault
 from netop.crd_watcher.kubeconfig import load_access
 from netop.crd_watcher.resource import Resource
 from netop.crd_watcher.snapshot import Snapshot, Unreadable, read_object
+from netop.crd_watcher.watch_count import WatchCount
 from netop.crd_watcher.watching import Connected, Event, Failed, Listed, Removed, Upserted, Watching
 
 
@@ -71,9 +74,11 @@ class ClusterMirror:
         now: Callable[[], str],
         timing: Timing | None = None,
         backoff: Backoff | None = None,
+        count: WatchCount | None = None,
     ) -> None:
         self._changes = changes
         self._now = now
+        self._count = count or WatchCount(Tally(), time.time)
         self._wanted = threading.Event()
         self._stopping = False
         timing = timing or Timing()
@@ -88,6 +93,7 @@ class ClusterMirror:
         self._held: dict[str, Resource | Unreadable] | None = None
         self._trouble: Trouble | None = None
         self._crash: BaseException | None = None
+        self._count.begin()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
         self._thread.start()
 
@@ -107,6 +113,8 @@ class ClusterMirror:
         """End the thread, without waiting for it."""
         self._stopping = True
         self.refresh()
+        with self._lock:
+            self._count.end()
 
     def _pause(self, seconds: float) -> None:
         self._wanted.wait(seconds)
@@ -129,6 +137,8 @@ class ClusterMirror:
             self._held = _after(before, event)
             self._trouble = self._trouble_after(event)
             changed, news = self._held != before, self._trouble != told
+            if not self._stopping:
+                self._count.heard(event)
         if self._stopping:
             return
         if changed:

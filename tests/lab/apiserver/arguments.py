@@ -61,6 +61,8 @@ def extensions_options(authorization: Path) -> list[str]:
         "--authentication-skip-lookup", f"--kubeconfig={authorization}",
         f"--authorization-kubeconfig={authorization}",
         f"--authentication-kubeconfig={authorization}",
+        # The tests change what is permitted, and need not wait for ten seconds each time.
+        "--authorization-webhook-cache-unauthorized-ttl=500ms",
         "--enable-priority-and-fairness=false",
         f"--disable-admission-plugins={','.join(CORE_ADMISSION)}",
     ]  # fmt: skip

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from netop.common.backoff import Backoff
 from netop.common.documents import VrfState
 from netop.common.store import Store
 from netop.crd_watcher.cluster import Timing
+from netop.crd_watcher.kubeconfig import load_access
 from netop.crd_watcher.report.assess import Intent
 from netop.crd_watcher.report.pace import Pace
 from netop.crd_watcher.report.rejection import Rejection
@@ -189,3 +191,13 @@ def test_a_damaged_document_counts_as_none(cluster: FakeCluster, node: Node) -> 
     (node.store.root / "frr-templater/served.json").write_text("{")
     wait_for(lambda: cluster.ready() == "Unknown")
     assert node.reporter.trouble() == ""
+
+
+def test_two_threads_may_read_one_kubeconfig(cluster: FakeCluster, tmp_path: Path) -> None:
+    with serving(cluster, tmp_path) as kubeconfig:
+        # In the kubeconfig itself, so that the library puts it into temporary files.
+        text = kubeconfig.read_text().replace("token: ", "client-key-data: YQ==, token: ")
+        kubeconfig.write_text(text)
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: load_access(kubeconfig).user, range(30)))
+    assert set(found) == {"netop:node:n1"}
