@@ -96,8 +96,16 @@ def replace_file(path: Path, text: str, mode: int = 0o644) -> None:
     """Replace `path` so that a reader, or a crash, sees the old text or the new, never half.
 
     Temporary file in the same directory, fsync, rename, fsync of the directory (rename(2)).
-    Raises OSError; the temporary file is gone then.
+    Raises OSError that names `path`; the temporary file is gone then.
     """
+    try:
+        _replace(path, text, mode)
+    except OSError as error:
+        # The name of a temporary file would make each attempt another complaint.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

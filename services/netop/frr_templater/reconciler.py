@@ -183,7 +183,7 @@ class Templater:
         try:
             self.store.publish(document)
         except OSError as error:
-            reason = f"cannot be written: {error}"
+            reason = f"cannot be written: {error.strerror}"
             problems.append(Problem("served.json", reason, message=Message.FILE_UNWRITABLE))
             # What was seen of FRR would be lost with it.
             self._looked = float("-inf")

@@ -17,6 +17,7 @@ from netop.common.documents import Desired, Links, Served
 from netop.common.journal import Condition, Journal, conditions
 from netop.common.messages import Message
 from netop.common.store import DocumentError, Store
+from netop.common.tally import Count, Tally
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
 from netop.netlink_reconciler.goal import Goal
@@ -70,11 +71,13 @@ class LinkReconciler:
         *,
         clock: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._store = store
         self._kernel = kernel
         self._watch = watch
         self._journal = journal
+        self._tally = tally or Tally()
         self._patience = Patience(clock, chance or random.Random())
         self._backoff = Backoff(chance=chance or random.Random())
         self._index_next = INDEX_FIRST
@@ -107,11 +110,12 @@ class LinkReconciler:
 
     def _publish(self, plan: Plan, document: Links) -> Report:
         self._problems = conditions(document.problems)
+        self._tally.save()
         try:
             self._store.publish(document)
         except OSError as error:
             path = self._store.path(Links)
-            sentence = f"{path} cannot be written, so FRR is not told: {error}"
+            sentence = f"{path} cannot be written, so FRR is not told: {error.strerror}"
             return self._trouble(sentence, Message.FILE_UNWRITABLE)
         self._journal.standing(self._problems)
         waits = [self._patience.wait()]
@@ -200,6 +204,7 @@ class LinkReconciler:
             steps = plan.steps_of(vrf)
             if steps and self._settled.get(vrf) == (goal, _vni(desired, vrf)):
                 drifted.add(vrf)
+                self._tally.add(Count.LINK_REPAIRS, vrf)
                 step = _main(steps)
                 self._patience.repaired(vrf, str(step), link_of(step))
         self._drifted = frozenset(drifted)
@@ -209,6 +214,7 @@ class LinkReconciler:
         settled = [vrf for vrf in plan.goals if vrf not in open_ and not plan.steps_of(vrf)]
         for vrf in settled:
             self._patience.well(vrf)
+        self._tally.know(Count.LINK_REPAIRS, settled)
         self._patience.keep(plan.goals.keys() | plan.refused.keys())
         self._settled = {vrf: (plan.goals[vrf], _vni(desired, vrf)) for vrf in settled}
 

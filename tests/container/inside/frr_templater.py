@@ -380,10 +380,11 @@ def test_a_full_disk(node: Documents, place: str) -> None:
 
 def test_a_read_only_etc_frr(node: Documents) -> None:
     with small("/etc/frr"):
-        run("mount", "-o", "remount,ro", "/etc/frr")
         run("systemctl", "start", UNIT)
+        run("mount", "-o", "remount,ro", "/etc/frr")
         node.want(2, BLUE, RED, MGMT)
         wait_until(lambda: "cannot be written: Read-only file system" in status(), "it is told")
+        assert f"{FRR_CONF}: cannot be written" in status()
         assert "FRR keeps what it serves" in status()
         assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
         run("mount", "-o", "remount,rw", "/etc/frr")
