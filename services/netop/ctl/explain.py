@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from netop.common.documents import Desired, DesiredVrf
 from netop.common.names import LinkNames
 from netop.common.policy import PrefixRule, ResourcePolicy
+from netop.common.problem import Problem
 from netop.common.store import Store
 from netop.ctl.health import Health
 from netop.ctl.interfaces import Packets, packets
@@ -141,6 +142,12 @@ def _resources(
     for problem in desired.rejected:
         if problem.vrf == name:
             yield f"  rejected: {problem}"
+            yield from _more(problem)
+
+
+def _more(problem: Problem) -> Iterator[str]:
+    if problem.message is not None:
+        yield f"  causes and remedies: journalctl --dump-catalog {problem.message}"
 
 
 def _policy(policy: ResourcePolicy, model: Vrf | None, told: Learned | str) -> Iterator[str]:
@@ -207,6 +214,7 @@ def _explain_resource(
         if problem.resource == name:
             yield f"resource {name}: rejected"
             yield f"  because: {problem}"
+            yield from _more(problem)
             return
     for vrf in desired.vrfs:
         for policy in vrf.policies:

@@ -15,8 +15,8 @@ from netop.common.units import Ask, ask_systemctl
 from netop.ctl.health import Finding, Health
 from netop.ctl.node import NodeView, node_view
 from netop.ctl.sessions import read_sessions
-from netop.ctl.table import Page, Table, print_page
-from netop.ctl.units import daemon_views, read_units
+from netop.ctl.table import Cell, Page, Table, print_page
+from netop.ctl.units import DaemonView, daemon_views, read_units
 from netop.ctl.vrfs import Documents
 from netop.ctl.vtysh import Ask as AskFrr
 from netop.ctl.vtysh import ask_vtysh
@@ -91,24 +91,30 @@ def page(view: NodeView) -> Page:
 
 def _tables(view: NodeView) -> Iterator[Table]:
     yield Table(("DAEMON", "STATE", "STATUS"), tuple(
-        (daemon.name, daemon.finding, daemon.finding.reason or daemon.status)
+        (daemon.name, daemon.finding, _told(daemon))
         for daemon in view.daemons
     ))  # fmt: skip
     if view.vrfs:
         columns = ("VRF", "VNI", "RESOURCES", "LINKS", "BPF", "FRR", "BGP", "TROUBLE")
         yield Table(columns, tuple(
             (vrf.name, "-" if vrf.vni is None else str(vrf.vni),
-             *(finding for _, finding in vrf.stages), vrf.trouble)
+             *(finding for _, finding in vrf.stages), Finding(vrf.health, vrf.trouble))
             for vrf in view.vrfs
         ))  # fmt: skip
     if view.interfaces:
         yield Table(("INTERFACE", "BPF", "TROUBLE"), tuple(
-            (name, finding, finding.reason) for name, finding in view.interfaces
+            (name, finding, Finding(finding.health, finding.reason))
+            for name, finding in view.interfaces
         ))  # fmt: skip
     if view.troubles:
         yield Table(("NODE", "TROUBLE"), tuple(
-            (trouble, trouble.reason) for trouble in view.troubles
+            (trouble, Finding(trouble.health, trouble.reason)) for trouble in view.troubles
         ))  # fmt: skip
+
+
+def _told(daemon: DaemonView) -> Cell:
+    finding = daemon.finding
+    return Finding(finding.health, finding.reason) if finding.reason else daemon.status
 
 
 def as_json(view: NodeView) -> dict[str, object]:

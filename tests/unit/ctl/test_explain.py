@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from netop.common.documents import DesiredVrf, VrfState
+from netop.common.messages import Message
 from netop.common.policy import Action, PrefixRule, ResourcePolicy
 from netop.common.problem import Problem
 from netop.ctl.explain import Sources, explain
@@ -65,7 +66,15 @@ def documents() -> Documents:
     found = well_documents()
     assert found.desired is not None
     vrfs = tuple(RED if vrf.name == "red" else vrf for vrf in found.desired.vrfs)
-    rejected = (Problem("VRFRouteConfiguration red-b (b.yaml)", "is wrong", "spec.seq", vrf="red"),)
+    rejected = (
+        Problem(
+            "VRFRouteConfiguration red-b (b.yaml)",
+            "is wrong",
+            "spec.seq",
+            vrf="red",
+            message=Message.RESOURCE_REJECTED,
+        ),
+    )
     return dataclasses.replace(
         found, desired=dataclasses.replace(found.desired, vrfs=vrfs, rejected=rejected)
     )
@@ -152,6 +161,7 @@ def test_a_rejected_resource_says_why(documents: Documents) -> None:
     assert told("red-b", documents) == [
         "resource red-b: rejected",
         "  because: VRFRouteConfiguration red-b (b.yaml): spec.seq: is wrong",
+        "  causes and remedies: journalctl --dump-catalog 750548894ff7443ba3bfa1e66fcb0626",
     ]
 
 
