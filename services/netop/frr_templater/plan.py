@@ -146,24 +146,43 @@ def batches(
     With a new template the first step changes no VRF, so that it is plain which of the two
     FRR refuses. (frr-reload.py 10.3 also ends with an error when a neighbor goes and a
     `router bgp` comes that stands in front of the others.) Each step deletes and adds no
-    more lines than one reload has the time for; one VRF alone is never split.
+    more lines than one reload has the time for; one resource alone is never split.
     """
     now = {vrf.name: vrf for vrf in before}
     goal = {vrf.name: vrf for vrf in after}
     steps = [tuple(before)] if new_template and tuple(before) != tuple(after) else []
     deleted = added = 0
     for name in sorted(now.keys() | goal.keys()):
-        less, more = _change(now.get(name), goal.get(name))
-        full = deleted + less > DELETED_AT_ONCE or added + more > ADDED_AT_ONCE
-        if full and (deleted or added):
-            steps.append(tuple(now[key] for key in sorted(now)))
-            deleted = added = 0
-        deleted, added = deleted + less, added + more
-        if name in goal:
-            now[name] = goal[name]
-        else:
-            del now[name]
+        for version in _versions(now.get(name), goal.get(name)):
+            less, more = _change(now.get(name), version)
+            full = deleted + less > DELETED_AT_ONCE or added + more > ADDED_AT_ONCE
+            if full and (deleted or added):
+                steps.append(tuple(now[key] for key in sorted(now)))
+                deleted = added = 0
+            deleted, added = deleted + less, added + more
+            now.pop(name, None)
+            if version is not None:
+                now[name] = version
     return (*steps, tuple(after))
+
+
+def _versions(before: DesiredVrf | None, after: DesiredVrf | None) -> tuple[DesiredVrf | None, ...]:
+    """Return what a VRF goes through: one resource after the other where it is large."""
+    less, more = _change(before, after)
+    if before is None or (less <= DELETED_AT_ONCE and more <= ADDED_AT_ONCE):
+        return (after,)
+    new = {policy.seq: policy for policy in after.policies} if after is not None else {}
+    current = {policy.seq: policy for policy in before.policies}
+    versions: list[DesiredVrf | None] = []
+    for seq in sorted(current.keys() | new.keys()):
+        if current.get(seq) == new.get(seq):
+            continue
+        current.pop(seq, None)
+        if seq in new:
+            current[seq] = new[seq]
+        policies = tuple(current[key] for key in sorted(current))
+        versions.append(dataclasses.replace(before, policies=policies))
+    return (*versions[:-1], after)
 
 
 def _change(before: DesiredVrf | None, after: DesiredVrf | None) -> tuple[int, int]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netop.common.documents import DesiredVrf, Served, ServedVrf, VrfState
+from netop.common.edge import Field
 from netop.frr_templater import plan
 from netop.frr_templater.keeper import NOT_RELOADED
 from netop.frr_templater.plan import (
@@ -119,6 +121,39 @@ def test_many_deletions_are_spread_over_reloads() -> None:
     sizes = [len(before), *(len(step) for step in steps)]
     each = 20 * 2 + 25
     assert all((a - b) * each <= DELETED_AT_ONCE for a, b in itertools.pairwise(sizes))
+
+
+def deletions(before: Sequence[DesiredVrf], after: Sequence[DesiredVrf]) -> int:
+    """Count the lines that a reload takes away, of prefix-lists and of the blocks around."""
+    lost = 0
+    now = {v.name: v for v in after}
+    for old in before:
+        new = now.get(old.name)
+        kept = set(new.policies) if new is not None else set()
+        lost += sum(len(p.imports + p.exports) for p in old.policies if p not in kept)
+        lost += 25 if new is None or new.vni != old.vni else 0
+    return lost
+
+
+def test_a_large_vrf_leaves_resource_by_resource() -> None:
+    """frr-reload.py needs some 10 ms for each line that it deletes, and systemd allows 2 min."""
+    rules = [{"cidr": "10.0.0.0/8", "action": "permit", "seq": n} for n in range(1, 151)]
+    policies = [
+        {"resource": f"r{seq}", "seq": seq, "imports": rules, "exports": rules}
+        for seq in range(1, 21)
+    ]
+    large = DesiredVrf.parse(Field({"name": "large", "vni": 1, "policies": policies}))
+    small, other = vrf("large", 2, 7), vrf("other", 3)
+    for before, after in (
+        ([large, other], [other]),
+        ([large, other], [small, other]),
+        ([large], [dataclasses.replace(large, policies=large.policies[::2])]),
+    ):
+        steps = batches(before, after)
+        assert steps[-1] == tuple(after)
+        assert all(other in step for step in steps if other in before)
+        for one, two in itertools.pairwise((before, *steps)):
+            assert 0 < deletions(one, two) <= DELETED_AT_ONCE + 25
 
 
 @settings(max_examples=40, deadline=None)
