@@ -15,6 +15,7 @@ from netop.bpf_guardian.fdstore import FdStore
 from netop.bpf_guardian.guardian import Guardian
 from netop.bpf_guardian.kernel import RtnetlinkKernel
 from netop.bpf_guardian.libbpf import Libbpf
+from netop.bpf_guardian.plan import Cause
 from netop.bpf_guardian.systemd import SystemdKeeper, given_descriptors
 from netop.bpf_guardian.wishes import WishReader
 from netop.bpf_guardian.workshop import Workshop
@@ -23,6 +24,7 @@ from netop.common.daemon import Daemon, production_journal, production_notify, r
 from netop.common.documents import Attached, Links
 from netop.common.settings import settings_path
 from netop.common.store import Store, remove_leftovers
+from netop.common.tally import FILE, Count, Tally
 
 SOURCE = Path("/usr/share/netop/bpf/router.c")
 
@@ -37,6 +39,9 @@ async def run() -> None:
     events = KernelEvents()
     journal = production_journal("netop-bpf-guardian")
     workshop = Workshop(libbpf, BccCompiler(), SOURCE, Backoff(5.0, 300.0), time.monotonic)
+    tally = Tally(store.path(Attached).with_name(FILE))
+    tally.know(Count.BPF_ATTACHMENTS, [cause.label for cause in Cause])
+    tally.know(Count.BPF_PROGRAMS)
     guardian = Guardian(
         store=store,
         wishes=WishReader(store, settings_path()),
@@ -47,6 +52,7 @@ async def run() -> None:
         take_changes=events.take,
         journal=journal,
         clock=time.monotonic,
+        tally=tally,
     )
     remove_leftovers(store.path(Attached))
     guardian.recover()

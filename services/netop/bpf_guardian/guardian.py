@@ -26,6 +26,7 @@ from netop.common.journal import Journal, conditions
 from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.store import Store
+from netop.common.tally import Count, Tally
 
 # The first program is worth waiting for, but not beyond what systemd allows a start.
 FIRST_PROGRAM_PATIENCE = 20.0
@@ -49,6 +50,7 @@ class Guardian:
     fights: Fights = field(default_factory=Fights)
     grace: Grace = field(default_factory=Grace)
     backoff: Backoff = field(default_factory=Backoff)
+    tally: Tally = field(default_factory=Tally)
     router: Router | None = None
     _links: LinkTable = field(default_factory=dict)
     _held: dict[int, int] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class Guardian:
             self.fdstore.keep_only([self.router])
             return None
         self.router = made
+        self.tally.add(Count.BPF_PROGRAMS)
         self.fdstore.keep_only([made] if old is None else [old, made])
         carried = [name for name, map_ in made.maps.items() if old and old.maps[name].id == map_.id]
         self.journal.info(
@@ -174,6 +177,7 @@ class Guardian:
         done = [step for step in due if step.link.index not in refused]
         for step in done:
             self._held[step.link.index] = router.info.id
+            self.tally.add(Count.BPF_ATTACHMENTS, step.cause.label)
             if step.cause.repair:
                 self.fights.repaired(step.link.name, now)
         self._detach(steps.detach)
@@ -215,6 +219,7 @@ class Guardian:
         )
         document = attached_document(self.router, outcome)
         problems = list(document.problems)
+        self.tally.save()
         try:
             self.store.publish(document)
         except OSError as error:

@@ -27,6 +27,11 @@ class Cause(StrEnum):
         """True where somebody else undid what was done."""
         return self in {Cause.GONE, Cause.REPLACED}
 
+    @property
+    def label(self) -> str:
+        """The name as metrics show it."""
+        return self.name.lower()
+
 
 @dataclass(frozen=True)
 class Attach:

@@ -58,10 +58,11 @@ class Tally:
         self._path = path
         self._lock = threading.Lock()
         self._numbers: dict[str, dict[str, float]] = {}
-        self._unsaved = False
+        # The first `save` writes the file even if nothing was counted: it is there, then.
+        self._unsaved = True
         if path is not None:
             remove_leftovers(path)
-            self._numbers = _known(path)
+            self._numbers, self._unsaved = _known(path)
 
     def know(self, count: Count, labels: Iterable[str] = ("",)) -> None:
         """Have these counts stand there as zero: the first step up shall be seen as one."""
@@ -109,12 +110,15 @@ class Tally:
             self._unsaved = False
 
 
-def _known(path: Path) -> dict[str, dict[str, float]]:
+def _known(path: Path) -> tuple[dict[str, dict[str, float]], bool]:
+    """Return what an earlier life counted, and whether the file is to be written anew."""
     try:
         numbers = read_numbers(path)
     except DocumentError:
-        return {}  # writing it anew is the cure
-    return {name: dict(labelled) for name, labelled in (numbers or {}).items()}
+        numbers = None
+    if numbers is None:
+        return {}, True
+    return {name: dict(labelled) for name, labelled in numbers.items()}, False
 
 
 def read_numbers(path: Path) -> Numbers | None:

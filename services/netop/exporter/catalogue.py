@@ -69,7 +69,7 @@ REPAIRS = counter(
 # FRR.
 RELOADS = counter(
     "netop_frr_reloads_total",
-    "Reloads of FRR by result: verified, rolled-back, or failed, which is neither.",
+    "Reloads of FRR by result: verified, rolled-back, failed (neither), died (FRR, of it).",
     "result",
 )
 RELOAD_SECONDS = counter(

@@ -17,10 +17,11 @@ from netop.common.daemon import (
 )
 from netop.common.documents import Desired, Links, Served
 from netop.common.store import Store
+from netop.common.tally import FILE, Count, Tally
 from netop.frr_templater.apply import Applier
 from netop.frr_templater.files import Files
 from netop.frr_templater.frr import Frr
-from netop.frr_templater.keeper import Keeper
+from netop.frr_templater.keeper import COUNTED, Keeper
 from netop.frr_templater.reconciler import Templater
 from netop.frr_templater.state import StateFile
 from netop.frr_templater.systemd1 import Service
@@ -47,12 +48,15 @@ async def _run() -> None:
     journal = production_journal(IDENTIFIER)
     memory = StateFile(Path(os.environ.get("STATE_DIRECTORY") or STATE_DIRECTORY) / "state.json")
     applier = Applier(frr, unit, journal_words(UNIT), time.time, asyncio.sleep)
+    tally = Tally(store.path(Served).with_name(FILE))
+    tally.know(Count.FRR_RELOADS, COUNTED)
+    tally.save()
     templater = Templater(
         store=store,
         files=files,
         frr=frr,
         unit=unit,
-        keeper=Keeper(files, memory, applier, journal, time.monotonic),
+        keeper=Keeper(files, memory, applier, journal, time.monotonic, tally=tally),
         targets=Targets(frr, str(files.template), socket.gethostname()),
         journal=journal,
         clock=time.monotonic,

@@ -58,7 +58,12 @@ class Finding:
     @property
     def reached(self) -> bool:
         """Whether FRR serves the goal."""
-        return not (self.verdict.ours or self.lacks or self.strange)
+        return not self.residuals
+
+    @property
+    def residuals(self) -> int:
+        """How much is left to do."""
+        return len(self.verdict.ours) + len(self.lacks) + len(self.strange)
 
     def vrfs(self, names: Iterable[str]) -> frozenset[str]:
         """Return the VRFs that keep FRR from the goal."""

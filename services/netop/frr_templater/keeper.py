@@ -23,6 +23,7 @@ from netop.common.journal import Journal
 from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.store import replace_file
+from netop.common.tally import Count, Level, Tally
 from netop.frr_templater.apply import Applier, Finding, Outcome, look
 from netop.frr_templater.differences import judge
 from netop.frr_templater.files import Files
@@ -48,6 +49,10 @@ DEATH_FIRST, DEATH_LONGEST = 60.0, 6 * 3600.0
 
 # The journal gets the beginning of a diff, in characters; served.json has more of it.
 DIFF_TOLD = 4096
+
+# How a reload ends that FRR does not live through; the other ends are those of `served`.
+DIED = "died"
+COUNTED = (*(str(result) for result in ReloadResult if result is not ReloadResult.NONE), DIED)
 
 NOT_RELOADED = Reload(ReloadResult.NONE, "", 0.0, 0, "", ())
 
@@ -86,6 +91,7 @@ class Keeper:
     clock: Callable[[], float]
     backoff: Backoff = field(default_factory=lambda: Backoff(first=2.0, longest=120.0))
     reload: Reload = NOT_RELOADED
+    tally: Tally = field(default_factory=Tally)
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
     _deadly: dict[str, _Death] = field(default_factory=dict)
@@ -207,6 +213,7 @@ class Keeper:
         """Put the last good file back after `new` did not prove itself."""
         reason = reason_of(outcome.errors) or "FRR did not take it over"
         if not outcome.alive:
+            self._count(DIED, round(self.clock() - began, 3), outcome)
             return self._not_alive(new, good, outcome, reason)
         blamed = self._refusals(new, good, outcome, reason)
         self.memory.save(self.state.refuse(blamed))
@@ -284,6 +291,15 @@ class Keeper:
             diff=diff,
             errors=outcome.errors,
         )
+        self._count(result, self.reload.seconds, outcome)
+
+    def _count(self, result: str, seconds: float, outcome: Outcome) -> None:
+        self.tally.add(Count.FRR_RELOADS, result)
+        self.tally.add(Count.FRR_RELOAD_SECONDS, by=seconds)
+        self.tally.add(Count.FRR_RELOAD_PASSES, by=outcome.passes)
+        if outcome.finding is not None:
+            self.tally.set(Level.FRR_RESIDUALS, outcome.finding.residuals)
+        self.tally.save()
 
     def _tell_change(self, new: Good, good: Good, diff: str, part: str) -> None:
         more, less = line_counts(diff)

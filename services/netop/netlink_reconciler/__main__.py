@@ -9,6 +9,7 @@ import sys
 from netop.common.daemon import Daemon, production_journal, production_notify, run_watching
 from netop.common.documents import Desired, Links, Served
 from netop.common.store import Store, remove_leftovers
+from netop.common.tally import FILE, Tally
 from netop.netlink_reconciler.events import Events
 from netop.netlink_reconciler.kernel import RtnetlinkKernel
 from netop.netlink_reconciler.reconciler import LinkReconciler
@@ -18,9 +19,10 @@ async def _run() -> None:
     store = Store()
     remove_leftovers(store.path(Links))
     journal = production_journal("netop-netlink-reconciler")
+    tally = Tally(store.path(Links).with_name(FILE))
     # The daemon and the events know each other; `wake` is bound late for that.
     events = Events(lambda: daemon.wake())
-    reconciler = LinkReconciler(store, RtnetlinkKernel(), events, journal)
+    reconciler = LinkReconciler(store, RtnetlinkKernel(), events, journal, tally=tally)
     daemon = Daemon(reconciler, production_notify())
     await run_watching(daemon, [store.path(Desired), store.path(Served)])
 

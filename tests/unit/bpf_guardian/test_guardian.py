@@ -35,6 +35,7 @@ from netop.common.documents import Attached, LinkedVrf, Links, VrfState
 from netop.common.journal import Journal, Priority
 from netop.common.messages import Message
 from netop.common.store import Store
+from netop.common.tally import FILE, Tally, read_numbers
 from tests.unit.bpf_guardian.fakes import (
     FakeClock,
     FakeCompiler,
@@ -237,6 +238,19 @@ async def test_removed_filter_is_put_back_by_an_event(world: World) -> None:
         "NETOP_INTERFACE": "vd.red",
         "NETOP_VRF": "red",
     }
+
+
+async def test_attachments_are_counted_by_cause(world: World, tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    world.guardian.tally = Tally(path)
+    world.publish_links()
+    await world.pass_()
+    assert read_numbers(path) == {"bpf_attachments": {"new": 3}, "bpf_programs": {"": 1}}
+    del world.kernel.filters[4]
+    world.events.tell(4)
+    await world.pass_()
+    await world.pass_()
+    assert read_numbers(path) == {"bpf_attachments": {"new": 3, "gone": 1}, "bpf_programs": {"": 1}}
 
 
 async def test_recreated_link_gets_the_program_and_its_port(world: World) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from netop.common.backoff import Backoff
+from netop.common.tally import FILE, Level, Tally, read_numbers
 from netop.crd_watcher.changes import Changes
 from netop.crd_watcher.cluster import Timing
 from netop.crd_watcher.fault import Fault
 from netop.crd_watcher.mirror import ClusterMirror
+from netop.crd_watcher.watch_count import WatchCount
 
 from .fake_api import KUBECONFIG, FakeApi, serving, wait_for
 from .objects import body, item
@@ -180,6 +182,40 @@ def test_a_server_that_is_not_there_is_asked_with_growing_pauses(tmp_path: Path)
         wait_for(lambda: watcher.fault() is Fault.UNREACHABLE)
         assert "connection refused" in watcher.reason()
         assert watcher.mirror.state().snapshot is None
+
+
+def test_lists_watches_and_failures_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / FILE
+    count = WatchCount(Tally(path), lambda: 1e9)
+
+    def known(name: str) -> dict[str, float]:
+        return dict((read_numbers(path) or {}).get(name, {}))
+
+    with serving(FakeApi(), tmp_path) as kubeconfig:
+        mirror = ClusterMirror(
+            kubeconfig, Changes(), lambda: "", SWIFT, Backoff(first=0.02, longest=0.1), count
+        )
+        wait_for(lambda: known("api_connected") == {"": 1})
+        assert known("api_lists") == known("api_watches") == {"": 1}
+        assert known("api_listed_at") == known("api_watched_at") == {"": 1e9}
+        assert set(known("api_failures")) == set(Fault)
+        assert set(known("api_failures").values()) == {0}
+    # The server is gone now.
+    wait_for(lambda: known("api_connected") == {"": 0})
+    wait_for(lambda: known("api_failures")["unreachable"] >= 1)
+    mirror.stop()
+    assert known("api_connected") == {}, "nobody wants a watch"
+    mirror._thread.join(5)
+    assert known("api_connected") == {}
+
+
+def test_what_an_earlier_life_was_connected_to_is_no_news(tmp_path: Path) -> None:
+    tally = Tally(tmp_path / FILE)
+    tally.set(Level.API_CONNECTED, 1)
+    tally.set(Level.API_LISTED_AT, 1e9)
+    tally.save()
+    WatchCount(Tally(tmp_path / FILE), lambda: 2e9)
+    assert read_numbers(tmp_path / FILE) == {"api_listed_at": {"": 1e9}}
 
 
 def test_watches_that_end_at_once_are_no_reason_to_run_in_circles(tmp_path: Path) -> None:

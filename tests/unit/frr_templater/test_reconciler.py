@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import pytest
 
-from netop.common.documents import Links, VrfState
+from netop.common.documents import Links, Served, VrfState
 from netop.common.messages import Message
+from netop.common.tally import FILE, Tally, read_numbers
 from netop.frr_templater.configuration import statements
 from netop.frr_templater.state import StateFile
 from tests.unit.frr_templater.fakes import BASE, Node, lines_of, links, vrf
@@ -443,6 +445,28 @@ async def test_a_text_that_ends_frr_is_tried_more_and_more_rarely(node: Node) ->
     node.time += 60
     node.frr.deadly = ""
     assert await node.settle() == "2 VRFs served, generation 2"
+
+
+async def test_reloads_are_counted_by_how_they_end(node: Node) -> None:
+    path = node.store.path(Served).with_name(FILE)
+    node.templater.keeper.tally = Tally(path)
+    node.frr.slow = "^vni 5002"
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.refused = "vni 5001"
+    node.want(2, BLUE, RED)
+    await node.settle()
+    numbers = read_numbers(path)
+    assert numbers is not None
+    assert numbers["frr_reloads"] == {"verified": 1, "rolled-back": 1}
+    assert numbers["frr_reload_passes"] == {"": 2 + 3}
+    assert numbers["frr_residuals"][""] > 0
+    node.frr.refused, node.frr.deadly = "", "vni 5003"
+    node.want(3, BLUE, dataclasses.replace(RED, vni=5003))
+    await node.templater.reconcile()
+    numbers = read_numbers(path)
+    assert numbers is not None
+    assert numbers["frr_reloads"] == {"verified": 1, "rolled-back": 1, "died": 1}
 
 
 async def test_an_frr_that_hangs_in_the_middle_is_not_held_against_the_text(node: Node) -> None:

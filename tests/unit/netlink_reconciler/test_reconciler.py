@@ -15,6 +15,7 @@ from netop.common.journal import Journal, Priority
 from netop.common.messages import Message
 from netop.common.settings import NodeSettings
 from netop.common.store import Store
+from netop.common.tally import FILE, Tally, read_numbers
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
 from netop.netlink_reconciler.link import Attributes
@@ -175,6 +176,21 @@ async def test_drift_is_told_and_put_right(node: Node) -> None:
     assert node.about(Message.LINKS_REPAIRED) == [
         ("red", "vx.red"), ("red", "vx.red"), ("red", "br.red"), ("red", "vx.red")
     ]  # fmt: skip
+
+
+async def test_drift_is_counted_and_what_is_asked_for_is_not(node: Node) -> None:
+    path = node.store.path(Links).with_name(FILE)
+    node.reconciler._tally = Tally(path)
+    node.desire({"red": 5001, "blue": 5002})
+    node.serve({"red": 5001, "blue": 5002})
+    await node.reconciler.reconcile()
+    assert read_numbers(path) == {"link_repairs": {"blue": 0, "red": 0}}
+    node.kernel.alter("vx.red", vni=4)
+    node.kernel.alter("br.red", mtu=1500)
+    await node.reconciler.reconcile()
+    node.desire({"red": 5003, "blue": 5002}, generation=2)
+    await node.reconciler.reconcile()
+    assert read_numbers(path) == {"link_repairs": {"blue": 0, "red": 1}}
 
 
 async def test_what_is_asked_for_is_no_repair(node: Node) -> None:
