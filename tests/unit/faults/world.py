@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -321,6 +322,10 @@ class World:
     def _clock(self) -> float:
         return self.time
 
+    def wall(self) -> datetime:
+        """The time of day, as monotonic as the other clock."""
+        return datetime.fromtimestamp(self.time, UTC)
+
     async def _sleep(self, seconds: float) -> None:
         self.time += seconds
 
@@ -332,7 +337,13 @@ class World:
         sources = Sources((self.root / "kubeconfig",), self.root / "manifests", no_mirror)
         publisher = Publisher(self.store, StateDirectory(self.root / "state" / "crd"))
         watcher = CrdWatcher(
-            self.root / "config.yaml", sources, publisher, changes, journal, clock=self._clock
+            self.root / "config.yaml",
+            sources,
+            publisher,
+            changes,
+            journal,
+            clock=self._clock,
+            wall=self.wall,
         )
 
         class Touched:
@@ -347,7 +358,7 @@ class World:
         frr: Frr = self.frr  # type: ignore[assignment]
         files = Files(self.root / "frr")
         memory = StateFile(self.root / "state" / "frr" / "state.json")
-        applier = Applier(frr, self.frr, lambda _: [], self._clock, self._sleep)
+        applier = Applier(frr, self.frr, lambda _: [], lambda: self.wall().timestamp(), self._sleep)
         templater = Templater(
             store=self.store,
             files=files,
