@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from kubernetes.config import kube_config
 
 from netop.common.backoff import Backoff
 from netop.common.documents import VrfState
@@ -193,11 +195,22 @@ def test_a_damaged_document_counts_as_none(cluster: FakeCluster, node: Node) -> 
     assert node.reporter.trouble() == ""
 
 
-def test_two_threads_may_read_one_kubeconfig(cluster: FakeCluster, tmp_path: Path) -> None:
-    with serving(cluster, tmp_path) as kubeconfig:
-        # In the kubeconfig itself, so that the library puts it into temporary files.
-        text = kubeconfig.read_text().replace("token: ", "client-key-data: YQ==, token: ")
-        kubeconfig.write_text(text)
-        with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda _: load_access(kubeconfig).user, range(30)))
-    assert set(found) == {"netop:node:n1"}
+def test_two_threads_do_not_meet_in_the_library(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = kube_config.load_kube_config
+    inside: list[int] = []
+    most: list[int] = []
+
+    def slow(*arguments: object, **keywords: object) -> None:
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        load(*arguments, **keywords)
+        inside.pop()
+
+    monkeypatch.setattr(kube_config, "load_kube_config", slow)
+    with serving(cluster, tmp_path) as kubeconfig, ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: load_access(kubeconfig).user, range(8)))
+    assert found == ["netop:node:n1"] * 8
+    assert most == [1] * 8
