@@ -83,6 +83,11 @@ test: check shellcheck lintian ## All tests: the above, real FRR and units, a re
 soak: $(VENV)/.ready ## Break the links of a node in its fabric, with traffic under way
 	@$(BIN)/pytest -q -s tests/vm/test_links.py
 
+# Minutes; ONLY=render,packet takes these rows alone, CHURN=3600 an hour's churn for the memory.
+.PHONY: bench
+bench: python ## Measure beside what people would use instead; writes docs/benchmarks.md
+	@python3 -m tests.bench --only '$(ONLY)' $(if $(CHURN),--churn $(CHURN))
+
 .PHONY: format
 format: $(VENV)/.ready ## Put the source into its usual form
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
