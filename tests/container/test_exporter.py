@@ -95,6 +95,12 @@ def test_a_scrape_starts_it_and_tells_what_the_documents_say(serving: NetopNode)
     assert told["netop_frr_last_reload_passes",] == served["reload"]["passes"]
     assert told["netop_bpf_program_info", attached["tag"]] == 1
     assert told["netop_daemon_up", "frr-templater"] == told["netop_frr_up",] == 1
+    assert told["netop_frr_reloads_total", "verified"] >= 1
+    assert told["netop_frr_reloads_total", "rolled-back"] == 0
+    assert told["netop_frr_last_reload_residuals",] == 0
+    assert told["netop_bpf_attachments_total", "new"] == told["netop_bpf_programs_total",] == 1
+    readable = {labels: value for labels, value in told.items() if "_readable" in labels[0]}
+    assert set(readable.values()) == {1}, readable
     assert ("netop_api_watch_connected",) not in told, "it has no kubeconfig"
 
 
@@ -160,9 +166,6 @@ EMPTY = {
     "VRFs not served",
     "Route lookups by result",
     "Links put right",
-    "Reloads",
-    "Passes and residuals",
-    "Attachments",
     "Failures of list and watch",
     "Age of the last watch",
 }
@@ -170,13 +173,16 @@ EMPTY = {
 
 def test_it_outlives_netop_and_an_upgrade(serving: NetopNode, deb: Path) -> None:
     serving.node.run("systemctl stop netop.target")
-    told = scraped(serving)
+    before = told = scraped(serving)
     assert told["netop_target_active",] == 0
     assert {told["netop_daemon_up", daemon] for daemon in DAEMONS} == {0}
     serving.node.run("systemctl start netop.target")
     pid = serving.property(SERVICE, "MainPID")
     serving.node.run(f"{APT} install {newer(serving.node, deb)}")
-    assert scraped(serving)["netop_target_active",] == 1
+    told = scraped(serving)
+    assert told["netop_target_active",] == 1
+    kept = ("netop_frr_reloads_total", "verified")
+    assert told[kept] >= before[kept] >= 1, "what the daemons count outlives them"
     assert serving.property(SERVICE, "MainPID") != pid
     assert serving.property(SERVICE, "NRestarts") == "0"
     assert serving.state("netop-exporter.socket") == "active"
