@@ -17,7 +17,7 @@ from tests.lab.fabric import BLUE, RED, WORKLOAD
 from tests.vm.flow import Flow
 from tests.vm.served_node import CONFIG, DEMO, ServedNode
 
-KILLS = int(os.environ.get("NETOP_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("NETOP_TEST_KILLS", "8"))
 INSIDE = Path(__file__).parent / "inside"
 #: Seconds that a kill may cost at most, with the changes around it.
 EACH = 20.0

@@ -7,16 +7,19 @@ until COUNT processes have ended so; one line for each thing done, the last is J
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 MANIFESTS = Path("/etc/netop/manifests")
+CGROUPS = Path("/sys/fs/cgroup/system.slice")
 DAEMONS = tuple(
     f"netop-{name}.service"
     for name in ("crd-watcher", "netlink-reconciler", "frr-templater", "bpf-guardian")
@@ -61,11 +64,12 @@ class Trouble:
     def run(self) -> None:
         doings: list[Callable[[], None]] = [self._change, self._slip, self._kill_one]
         while sum(self.kills.values()) < self._count:
-            weights = (3, 1, 5)
-            self._chance.choices(doings, weights)[0]()
-            if self._chance.random() < 0.1:
+            self._chance.choices(doings, (4, 2, 4))[0]()
+            if self._chance.random() < 0.05:
                 self._kill(DAEMONS)
-            time.sleep(self._chance.choice((0.0, self._chance.uniform(0, 1), 3.0)))
+            # At once, within the gap of the debounce, and while FRR is being reloaded.
+            longest = self._chance.choice((0.0, 1.0, 8.0))
+            time.sleep(self._chance.uniform(0, longest))
 
     def _change(self) -> None:
         """Write or remove one resource, as a tool that renames does."""
@@ -94,19 +98,43 @@ class Trouble:
         self._kill((self._chance.choice(DAEMONS),))
 
     def _kill(self, units: tuple[str, ...]) -> None:
-        names = " ".join(units)
-        pids = dict(zip(units, shell(f"systemctl show -P MainPID {names}").split(), strict=False))
-        shell(f"systemctl kill --signal=KILL --kill-whom=all {names}")
-        for unit, pid in pids.items():
-            self.kills[unit] += pid != "0"
-        # Or systemd would wait ten seconds before each start after the sixth.
-        shell(f"systemctl reset-failed {names}")
-        print("killed", names, flush=True)
+        """Kill all processes of these units, the compiler's or vtysh's too."""
+        for unit in units:
+            found = processes(unit)
+            for pid in found:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.kills[unit] += bool(found)
+        print("killed", *units, flush=True)
+
+
+def processes(unit: str) -> list[int]:
+    try:
+        return [int(pid) for pid in (CGROUPS / unit / "cgroup.procs").read_text().split()]
+    except OSError:
+        return []  # between two lives
+
+
+@contextlib.contextmanager
+def no_delays() -> Iterator[None]:
+    """Or systemd would wait ten seconds before each start after the sixth."""
+    drop_ins = [Path(f"/run/systemd/system/{unit}.d/soak.conf") for unit in DAEMONS]
+    for path in drop_ins:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("[Service]\nRestartSteps=0\n")
+    shell("systemctl daemon-reload")
+    try:
+        yield
+    finally:
+        for path in drop_ins:
+            path.unlink()
+        shell("systemctl daemon-reload")
 
 
 def main(seed: int, count: int) -> None:
     trouble = Trouble(seed, count)
-    trouble.run()
+    with no_delays():
+        trouble.run()
     for path in MANIFESTS.glob("soak-*.yaml"):
         path.unlink()
     os.sync()
