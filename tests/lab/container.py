@@ -30,13 +30,22 @@ class Bind:
 
 
 class Container(Node):
-    """A booted node root. Changes go to memory and are gone with it."""
+    """A booted node root. Changes go to memory and are gone with it.
+
+    `layers` stand for the root itself: file systems on top of one another, top first.
+    """
 
     def __init__(
-        self, cache: Cache, root: Held, progress: Progress, binds: Sequence[Bind] = ()
+        self,
+        cache: Cache,
+        root: Held,
+        progress: Progress,
+        binds: Sequence[Bind] = (),
+        layers: Sequence[Path] = (),
     ) -> None:
         super().__init__("container", progress, cache.scratch("failures"))
         self._root = root
+        self._layers = layers or [root.path / "root"]
         self._run_directory = RunDirectory.make(cache, "container")
         self._directory = self._run_directory.path
         self._leader = 0
@@ -54,7 +63,7 @@ class Container(Node):
     def _spawn(self, binds: Sequence[Bind]) -> subprocess.Popen[bytes]:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(self._run_directory.sockets / "notify"))
-        mounting = with_headers(discardable([self._root.path / "root"], self._directory / "mnt"))
+        mounting = with_headers(discardable(self._layers, self._directory / "mnt"))
         command = nspawn_command(mounting, [
             "--boot", "--private-network", "--capability=all", "--notify-ready=yes",
             "--console=read-only", "--machine", self._directory.name.replace("_", "0"),

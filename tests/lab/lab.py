@@ -73,6 +73,11 @@ class Lab:
         """A booted container."""
         return Container(self.cache, self.node_root, self.progress, binds)
 
+    def booted_workshop(self, binds: Sequence[Bind] = ()) -> Container:
+        """A booted container that has the workshop's tools, too."""
+        layers = self.workshop.layers
+        return Container(self.cache, self.node_root, self.progress, binds, layers)
+
     def machine(
         self, *, name: str = "vm", survives: bool = False, afresh: bool = False
     ) -> VirtualMachine:

@@ -28,6 +28,7 @@ FOR_TESTS = ("python3-pytest", "python3-pytest-asyncio", "python3-hypothesis")
 WORKSHOP = (
     "build-essential", "debhelper", "dh-python", "pybuild-plugin-pyproject", "python3-all",
     "python3-setuptools", "lintian", "fakeroot", "git", "prometheus",
+    "autopkgtest",
 )  # fmt: skip
 
 #: Left out while the root is made, so that it is small; packages installed later keep theirs.

@@ -26,6 +26,11 @@ class Workshop:
         """The programs that it has more than a node, to be bound into one."""
         return self._layers[0] / "usr/bin"
 
+    @property
+    def layers(self) -> Sequence[Path]:
+        """The file systems it is made of, top first."""
+        return tuple(self._layers)
+
     def run(self, command: str, *, source: Path, out: Path | None = None) -> Result:
         """Run a shell command at the top of a copy of the tree `source`.
 
