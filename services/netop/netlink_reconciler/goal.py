@@ -22,27 +22,29 @@ class Goal(StrEnum):
 def goals(desired: Desired, served: Served | None, actual: Actual) -> dict[str, Goal]:
     """Return the goal of each VRF that is desired or still has links of ours, by name.
 
-    Without a `served` document nobody knows what FRR serves: what is up stays up, and
-    nothing is removed.
+    Without a `served` document nobody knows what FRR serves: what is up stays up.
     """
     found: dict[str, Goal] = {}
     for vrf in desired.vrfs:
         if vrf.vni is not None:
             known = served.serves(vrf.name, vrf.vni) if served else _is_up(vrf, actual)
             found[vrf.name] = Goal.UP if known else Goal.PREPARED
-    held = served_vrfs(served)
+    held = peered_vrfs(served, actual)
     for link in actual.own():
         name = link.vrf
         if name is not None and name not in found:
-            leaving = served is None or name in held
-            found[name] = Goal.LEAVING if leaving else Goal.REMOVED
+            found[name] = Goal.LEAVING if name in held else Goal.REMOVED
     return dict(sorted(found.items()))
 
 
-def served_vrfs(served: Served | None) -> frozenset[str]:
-    """Return the VRFs that FRR has a BGP instance of, with whatever VNI."""
-    vrfs = served.vrfs if served else ()
-    return frozenset(vrf.name for vrf in vrfs if vrf.vni is not None)
+def peered_vrfs(served: Served | None, actual: Actual) -> frozenset[str]:
+    """Return the VRFs over whose links FRR has sessions, whatever their VNI.
+
+    Where nobody knows, those are meant that have a link which is up.
+    """
+    if served is None:
+        return frozenset(link.vrf for link in actual.own() if link.up and link.vrf)
+    return frozenset(vrf.name for vrf in served.vrfs if vrf.vni is not None)
 
 
 def _is_up(vrf: DesiredVrf, actual: Actual) -> bool:

@@ -12,7 +12,7 @@ from netop.common.problem import Problem
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.backstop import backstops_of
 from netop.netlink_reconciler.claim import Claims, claims, doomed
-from netop.netlink_reconciler.goal import Goal, goals, served_vrfs
+from netop.netlink_reconciler.goal import Goal, goals, peered_vrfs
 from netop.netlink_reconciler.identity import identities_of
 from netop.netlink_reconciler.link import Difference, Kind, Link, names_of
 from netop.netlink_reconciler.refusal import Refusal
@@ -58,7 +58,7 @@ def make_plan(
     else about their VRF was seen to be right.
     """
     aims = goals(desired, served, actual)
-    claimed = claims(desired, aims, actual, held or {}, served_vrfs(served))
+    claimed = claims(desired, aims, actual, held or {}, peered_vrfs(served, actual))
     deletions = doomed(claimed, aims, actual)
     left = actual.without(deletions)
     numbers = _Numbers.of_links(actual, left, index_first)

@@ -186,8 +186,20 @@ def test_without_word_from_frr_what_is_up_stays_up_and_nothing_is_removed() -> N
     plan = converge(kernel, desired({"red": 5001, "green": 5003}), None)
     assert plan.goals == {"red": Goal.UP, "blue": Goal.LEAVING, "green": Goal.PREPARED}
     assert before.items() <= kernel.links.items()
-    plan = converge(kernel, desired({"red": 5004, "blue": 5002}), None)
-    assert plan.goals["red"] == Goal.PREPARED, "another VNI is not what was up"
+    kernel.alter("dv.red", peer="")
+    plan = converge(kernel, desired({"red": 5001, "blue": 5002}), None)
+    assert set(plan.asking) == {"red"}
+    plan = converge(kernel, desired({"red": 5004, "blue": 5002}), served({"blue": 5002}))
+    assert plan.goals["red"] == Goal.PREPARED
+
+
+def test_a_vrf_that_comes_back_before_frr_has_let_go_was_never_away() -> None:
+    kernel = working({"red": 5001})
+    before = dict(kernel.links)
+    converge(kernel, desired({}), served({"red": 5001}))
+    plan = converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    assert plan.goals == {"red": Goal.UP}
+    assert (kernel.links, kernel.applied) == (before, [])
 
 
 @pytest.mark.parametrize("name", RED)
