@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Takes secrets out of FRR's configuration where it leaves /etc/frr, which only FRR may read.
 
-FRR takes what follows these words to the end of the line, blanks included: passwords of
-BGP, LDP and MSDP neighbors, of IS-IS and of the vty; keys of key chains (TCP-AO takes its
-from one), of OSPF, RIP and EIGRP, of NHRP and of PCEP. A misspelt word is one as well:
-FRR's complaint about it quotes the line.
+What follows these words is left out to the end of the line: passwords of BGP, LDP and MSDP
+neighbors, of IS-IS and of the vty; keys of key chains (TCP-AO takes its from one), of OSPF,
+RIP and EIGRP, of NHRP and of PCEP. A misspelt password is one as well, and one with blanks,
+which FRR does not take: its complaint quotes the line.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ router bgp 64512 vrf default
  bgp router-id 192.0.2.1
  no bgp ebgp-requires-policy
  neighbor 192.0.2.254 remote-as external
+ neighbor 192.0.2.254 password OpenSesame
  #++{{.Neighbors}}
  !
  address-family ipv4 unicast

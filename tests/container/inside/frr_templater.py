@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import re
 import shutil
@@ -81,6 +82,12 @@ def test_it_is_ready_and_serves(node: Documents) -> None:
     assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
     assert bindings() == {"vr.blue": 100}
     assert node.served()["reload"]["result"] == "verified"
+    assert "password OpenSesame" in vtysh("show running-config")
+    diff = node.served()["reload"]["diff"]
+    assert "password <hidden>" in diff
+    fields = run("journalctl", "--all", "--output=json", f"--unit={UNIT}", "--since=-1min")
+    assert "NETOP_DIFF" in fields
+    assert "Sesame" not in fields + json.dumps(node.served())
     # netopctl explain: FRR answers for each line, and for a session that is not there yet.
     told = learned(vrf_model(BLUE, ipv6=True), ask_vtysh)
     lists = ("pl_blue_export_10", "pl_blue_export_20", "pl_blue_import_10", "pl_blue_import_20")
