@@ -50,7 +50,7 @@ def digest_of(source: Path) -> str:
     """A hash of all that can get into the package: names, modes and contents."""
     digest = hashlib.sha256()
     for path in files_of(source):
-        if path.parts[0] in {"tests", "docs", ".ci"}:
+        if path.parts[0] in {"tests", ".ci"}:
             continue
         file = source / path
         content = bytes(file.readlink()) if file.is_symlink() else file.read_bytes()
