@@ -52,7 +52,7 @@ def test_the_story_without_a_fault(tmp_path: Path) -> None:
 # One run lets every EVERY-th operation go wrong; the starts of all runs together cover each.
 EVERY = 41
 # `make check` tries some of them, `make soak` all.
-STARTS = range(1, EVERY + 1, int(os.environ.get("NETOP_TEST_FAULT_STRIDE", "16")))
+STARTS = range(1, EVERY + 1, int(os.environ.get("NETOP_TEST_FAULT_STRIDE", "25")))
 
 
 @pytest.mark.parametrize("manner", Manner)
