@@ -80,13 +80,11 @@ test: check shellcheck lintian ## All tests: the above, real FRR and units, a re
 
 # FRR 10.3 itself dies of some of this; what it costs is counted and printed.
 .PHONY: soak
-soak: $(VENV)/.ready ## Break the links of a node in its fabric, with traffic under way
-	@$(BIN)/pytest -q -s tests/vm/test_links.py
-
-# Minutes; ONLY=render,packet takes these rows alone, CHURN=3600 an hour's churn for the memory.
-.PHONY: bench
-bench: python ## Measure beside what people would use instead; writes docs/benchmarks.md
-	@python3 -m tests.bench --only '$(ONLY)' $(if $(CHURN),--churn $(CHURN))
+soak: export NETOP_TEST_FAULT_STRIDE ?= 1
+soak: export NETOP_TEST_KILLS ?= 300
+soak: $(VENV)/.ready ## Hours of faults: every operation fails, hundreds of kills and broken links under traffic
+	@$(BIN)/pytest -q tests/unit/faults
+	@$(BIN)/pytest -q -s tests/vm/test_soak_kills.py tests/vm/test_renewal.py tests/vm/test_links.py
 
 .PHONY: format
 format: $(VENV)/.ready ## Put the source into its usual form
