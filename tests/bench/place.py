@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench.figures import Finding
+from tests.bench.ifupdown2 import Ifupdown2
 from tests.bench.row import Place, Row
 from tests.lab import deb
 from tests.lab.apiserver import Binaries
@@ -44,6 +45,13 @@ def node_for(lab: Lab, place: Place) -> Iterator[Node]:
     if place is Place.MACHINE:
         with lab.machine() as machine:
             machine.unpack(archive_of(SOURCE), "/src")
+            ifupdown2 = lab.cache.obtain(Ifupdown2(lab.node_root.path / "root"))
+            encoded = (ifupdown2.path / "ifupdown2.b64").read_bytes()
+            # Its own service would take the links of the node over.
+            machine.run(
+                "systemctl mask networking.service; base64 -d >/tmp/i.deb && dpkg -i /tmp/i.deb",
+                input=encoded, timeout=300,
+            )  # fmt: skip
             yield machine
         return
     binds = [Bind(SOURCE, "/src")]

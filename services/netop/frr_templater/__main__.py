@@ -19,6 +19,7 @@ from netop.common.documents import Desired, Links, Served
 from netop.common.store import Store
 from netop.common.tally import FILE, Count, Tally
 from netop.frr_templater.apply import Applier
+from netop.frr_templater.comparison import Comparison
 from netop.frr_templater.files import Files
 from netop.frr_templater.frr import Frr
 from netop.frr_templater.keeper import COUNTED, Keeper
@@ -47,7 +48,7 @@ async def _run() -> None:
     unit = Service(UNIT, lambda: _wake(daemons))
     journal = production_journal(IDENTIFIER)
     memory = StateFile(Path(os.environ.get("STATE_DIRECTORY") or STATE_DIRECTORY) / "state.json")
-    applier = Applier(frr, unit, journal_words(UNIT), time.time, asyncio.sleep)
+    applier = Applier(Comparison(frr), unit, journal_words(UNIT), time.time, asyncio.sleep)
     tally = Tally(store.path(Served).with_name(FILE))
     tally.know(Count.FRR_RELOADS, COUNTED)
     tally.save()

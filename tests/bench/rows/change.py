@@ -19,7 +19,7 @@ from tests.container.inside.frr_node import (
     write_frr_conf,
 )
 
-SIZES = {1: 5, 29: 5}
+SIZES = {1: 7, 29: 7, 250: 5}
 PREFIXES = 20
 AIM = Aim("at most 1.1 × plus 0.2 s", factor=1.1, plus=0.2)
 RELOAD = "/usr/lib/frr/frr-reload.py"
