@@ -22,7 +22,7 @@ OF_THE_NODE = (
     "/etc/netop/kubeconfig", "/etc/netop/manifests", "/opt/network-operator/config.yaml",
     "/run/netop/crd-watcher/desired.json", "/run/netop/netlink-reconciler/links.json",
     "/run/netop/frr-templater/served.json", "/run/netop/bpf-guardian/attached.json",
-    "/run/netop/*/*.json",
+    "/run/netop/*/*.json", "/run/netop/*/metrics.json", "/run/netop/bpf-guardian/counters.sock",
     "/var/lib/netop/crd-watcher", "/var/lib/netop/frr-templater",
     "/var/lib/netop/frr-templater/frr.conf.edited",
 )  # fmt: skip
@@ -90,7 +90,7 @@ def is_known(path: str) -> bool:
 @cache
 def shipped() -> frozenset[str]:
     """The files and directories that the package installs, as debian/*.install says."""
-    found = {"/usr/share/polkit-1/rules.d/netop.rules"}
+    found = {"/usr/share/polkit-1/rules.d/netop.rules", "/usr/share/doc/netop/docs"}
     for line in (DEBIAN / "netop.install").read_text(encoding="utf-8").splitlines():
         source, target = line.split()
         for path in SOURCE.glob(re.sub("^debian/", "packaging/debian/", source)):
