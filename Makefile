@@ -86,6 +86,10 @@ soak: $(VENV)/.ready ## Hours of faults: every operation fails, hundreds of kill
 	@$(BIN)/pytest -q tests/unit/faults
 	@$(BIN)/pytest -q -s tests/vm/test_soak_kills.py tests/vm/test_renewal.py tests/vm/test_links.py
 
+.PHONY: bench
+bench: python ## Measure, and write docs/benchmarks.md (ONLY=row,row CHURN=seconds)
+	@python3 -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(CHURN),--churn $(CHURN))
+
 .PHONY: format
 format: $(VENV)/.ready ## Put the source into its usual form
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
