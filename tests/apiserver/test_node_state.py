@@ -11,15 +11,21 @@ from typing import Any
 
 import pytest
 
-from netop.crd_watcher.report.rejection import EVENTS_PATH
 from tests.apiserver.conftest import NODE, grant, manifest, manifests
-from tests.apiserver.node import ReportingNode, conditions_of, status_of, wait
-from tests.lab.apiserver import ApiError, ApiServer, Authorizer, Collection, User, grants_of
+from tests.apiserver.node import ReportingNode, conditions_of, named, status_of
+from tests.apiserver.patience import wait
+from tests.lab.apiserver import (
+    LOOPBACK,
+    ApiError,
+    ApiServer,
+    Authorizer,
+    Collection,
+    User,
+    grants_of,
+)
 from tests.lab.apiserver.client import CRD_PATH, TABLE
 from tests.lab.apiserver.server import NODE_STATE_NAME
 
-LOOPBACK = "127.0.0.1"
-EVENTS = Path(__file__).parent / "events-crd.yaml"
 #: Has the common name of a node, and may only read at first.
 READER = User("netop:node:n1", ("netop:readers",))
 WELL = dict.fromkeys(
@@ -45,12 +51,6 @@ def node(apiserver: ApiServer, states: Collection, tmp_path: Path) -> Iterator[R
         running.has("red")
         wait(lambda: status_of(states) != {}, "it has told of itself")
         yield running
-
-
-def named(node: ReportingNode, name: str) -> ReportingNode:
-    config = node.root / "config.yaml"
-    config.write_text(config.read_text().replace("{vnimap", f"{{nodeName: {name}, vnimap", 1))
-    return node
 
 
 def test_a_node_tells_of_itself_in_columns(
@@ -195,31 +195,6 @@ def test_what_does_not_fit_is_refused(states: Collection, node: ReportingNode) -
     assert refusal.value.details["causes"][0]["field"] == "status.generation"
     unknown = states.patch("n1", {"status": {"mood": "good"}}, "/status")
     assert "mood" not in unknown["status"]
-
-
-@pytest.fixture
-def events(apiserver: ApiServer) -> Iterator[Collection]:
-    """A stand-in for events: the names and the fields of events.k8s.io/v1, made by a CRD.
-
-    The server for custom resources has no events of its own. What it shows is that one of
-    many nodes makes the event; a kube-apiserver's own checks of events are not made.
-    """
-    found = Collection(apiserver.client(), EVENTS_PATH)
-    if not apiserver.complete:
-        Collection(apiserver.client(), CRD_PATH).apply(EVENTS.read_text(encoding="utf-8"))
-        wait(lambda: served(found), "events are served")
-    found.delete_all()
-    yield found
-    found.delete_all()
-
-
-def served(collection: Collection) -> bool:
-    """Whether a kind that has just been made can be listed; 404 and 429 come before."""
-    try:
-        collection.names()
-    except ApiError:
-        return False
-    return True
 
 
 def test_many_nodes_that_refuse_a_resource_make_one_event(

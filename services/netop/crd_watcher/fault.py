@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from enum import StrEnum
@@ -13,6 +14,9 @@ from netop.crd_watcher.resource import GROUP, PLURAL, VERSION
 
 #: What reading the resources takes.
 READ = f"list and watch on {PLURAL}.{GROUP}"
+
+# How policies and webhooks begin: rights would not help.
+_ADMISSION = re.compile(r"denied (the )?request")
 
 
 class Fault(StrEnum):
@@ -50,6 +54,8 @@ def explain_status(
         reason = f"{host} does not accept the credential in {origin} ({said}); renew it"
         return ClusterError(Fault.DENIED, reason)
     if status == 403:
+        if _ADMISSION.search(said):
+            return ClusterError(Fault.DENIED, f"{host} forbids it: {said}")
         needs = f"the credential in {origin} needs {right}"
         return ClusterError(Fault.DENIED, f"{host} forbids it: {said}; {needs}")
     if status == 404:

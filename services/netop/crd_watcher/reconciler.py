@@ -26,7 +26,7 @@ from netop.crd_watcher.report.rejection import rejections
 from netop.crd_watcher.report.reporter import Reporter, Subject
 from netop.crd_watcher.snapshot import Snapshot, keep_accepted
 from netop.crd_watcher.sources import Absent, Sources
-from netop.crd_watcher.story import Situation, difference, status
+from netop.crd_watcher.story import Situation, concerned, difference, status
 
 WAITING = "waiting for resources: {0.reason}"
 
@@ -220,7 +220,8 @@ class CrdWatcher:
         if after.source is Source.LAST_GOOD:
             self._journal.warning(f"{told}; {after.note}", message=Message.LAST_GOOD_USED)
         else:
-            self._journal.info(told, message=Message.INTENT_CHANGED)
+            vrfs, resources = concerned(before, after)
+            self._journal.info(told, message=Message.INTENT_CHANGED, vrf=vrfs, resource=resources)
 
     def _problems(self) -> tuple[Problem, ...]:
         """Return what was left out, of the resources and of config.yaml."""

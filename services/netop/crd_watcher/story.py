@@ -69,6 +69,16 @@ def difference(old: Desired | None, new: Desired) -> str:
     return "; ".join(told)
 
 
+def concerned(old: Desired | None, new: Desired) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the VRFs and of the resources that differ between two generations."""
+    before = {vrf.name: vrf for vrf in old.vrfs} if old else {}
+    after = {vrf.name: vrf for vrf in new.vrfs}
+    vrfs = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+    were = {policy for name in vrfs & before.keys() for policy in before[name].policies}
+    are = {policy for name in vrfs & after.keys() for policy in after[name].policies}
+    return tuple(sorted(vrfs)), tuple(sorted({policy.resource for policy in were ^ are}))
+
+
 def _vrf_story(old: DesiredVrf | None, new: DesiredVrf) -> str:
     before = {policy.resource: policy for policy in old.policies} if old else {}
     after = {policy.resource: policy for policy in new.policies}

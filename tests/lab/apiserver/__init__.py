@@ -12,6 +12,7 @@ from tests.lab.apiserver.authorization import Authorizer, Question, Rule, grants
 from tests.lab.apiserver.binaries import Binaries
 from tests.lab.apiserver.certificates import ADMIN, User
 from tests.lab.apiserver.client import ApiError, Client, Collection, documents
+from tests.lab.apiserver.registration import Registration
 from tests.lab.apiserver.server import LOOPBACK, SEEN_FROM_QEMU, ApiServer
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Client",
     "Collection",
     "Question",
+    "Registration",
     "Rule",
     "User",
     "documents",

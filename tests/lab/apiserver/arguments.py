@@ -7,9 +7,10 @@ from tests.lab.apiserver.binaries import Binaries
 from tests.lab.apiserver.certificates import Authority
 
 #: They need kinds of the core group, which the server for custom resources does not have.
+POLICIES = "ValidatingAdmissionPolicy"
 CORE_ADMISSION = (
     "NamespaceLifecycle", "MutatingAdmissionWebhook", "ValidatingAdmissionWebhook",
-    "ValidatingAdmissionPolicy", "MutatingAdmissionPolicy",
+    POLICIES, "MutatingAdmissionPolicy",
 )  # fmt: skip
 #: Clusters set this too: without it a watch in which nothing happens gets no bookmarks.
 #: As environment, for versions of etcd that do not know it only warn.
@@ -29,9 +30,9 @@ def etcd_command(binaries: Binaries, directory: Path, port: int, peer_port: int)
 
 def apiserver_command(
     binaries: Binaries, directory: Path, authority: Authority, port: int, etcd_port: int,
-    authorization: Path,
+    authorization: Path, *, policies: bool,
 ) -> list[str]:  # fmt: skip
-    """The API server, listening on loopback."""
+    """The API server, listening on loopback; `policies`: whether anybody tells it of some."""
     common = [
         str(binaries.apiserver), f"--etcd-servers=http://127.0.0.1:{etcd_port}",
         "--bind-address=127.0.0.1", f"--secure-port={port}",
@@ -41,7 +42,7 @@ def apiserver_command(
     ]  # fmt: skip
     if binaries.complete:
         return common + complete_options(directory, authority)
-    return common + extensions_options(authorization)
+    return common + extensions_options(authorization, policies=policies)
 
 
 def complete_options(directory: Path, authority: Authority) -> list[str]:
@@ -55,8 +56,9 @@ def complete_options(directory: Path, authority: Authority) -> list[str]:
     ]  # fmt: skip
 
 
-def extensions_options(authorization: Path) -> list[str]:
+def extensions_options(authorization: Path, *, policies: bool) -> list[str]:
     """What the server for custom resources needs where no kube-apiserver stands behind it."""
+    disabled = [one for one in CORE_ADMISSION if not (policies and one == POLICIES)]
     return [
         "--authentication-skip-lookup", f"--kubeconfig={authorization}",
         f"--authorization-kubeconfig={authorization}",
@@ -64,5 +66,5 @@ def extensions_options(authorization: Path) -> list[str]:
         # The tests change what is permitted, and need not wait for ten seconds each time.
         "--authorization-webhook-cache-unauthorized-ttl=500ms",
         "--enable-priority-and-fairness=false",
-        f"--disable-admission-plugins={','.join(CORE_ADMISSION)}",
+        f"--disable-admission-plugins={','.join(disabled)}",
     ]  # fmt: skip

@@ -17,6 +17,7 @@ from typing import Any
 
 from tests.lab.apiserver.client import Json
 from tests.lab.apiserver.kubeconfig import write_kubeconfig
+from tests.lab.apiserver.registration import Registration, answer
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,11 @@ class Authorizer:
     """Grants rules to users and groups by name; answers from `with` on.
 
     A certificate's common name is the user, its organisations are the groups.
+    `registration` is what the server asks the same place about admission.
     """
 
     grants: Mapping[str, Sequence[Rule]]
+    registration: Registration = field(default_factory=Registration)
     questions: list[Question] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
 
@@ -105,6 +108,7 @@ class Authorizer:
 
     def __exit__(self, *_error: object) -> None:
         if self._server is not None:
+            self.registration.closed.set()
             self._server.shutdown()
             self._server.server_close()
             self._server = None
@@ -142,16 +146,14 @@ def handler_for(authorizer: Authorizer) -> type[BaseHTTPRequestHandler]:
     """The request handler class that asks this authorizer."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802  the name that http.server looks for
+            authorizer.registration.serve(self)
+
         def do_POST(self) -> None:  # noqa: N802  the name that http.server looks for
             length = int(self.headers.get("Content-Length", "0"))
             review = json.loads(self.rfile.read(length))
             review["status"] = {"allowed": authorizer.decide(review)}
-            answer = json.dumps(review).encode()
-            self.send_response(201)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+            answer(self, 201, review)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  as inherited
             """Keep quiet: `questions` is the record."""

@@ -122,6 +122,7 @@ class ApiServer:
             command = apiserver_command(
                 self._binaries, self.directory, self.authority, self.port, self._etcd_port,
                 self._authorization_kubeconfig(),
+                policies=bool(self._authorizer and self._authorizer.registration.manifests),
             )  # fmt: skip
             self._apiserver = BackgroundProcess(
                 [*command, *self._options], self.directory / "apiserver.log"

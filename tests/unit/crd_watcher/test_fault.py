@@ -7,6 +7,8 @@ import json
 import ssl
 from itertools import pairwise
 
+import pytest
+
 from netop.crd_watcher.fault import ClusterError, Fault, explain_status, explain_transport
 
 
@@ -50,3 +52,14 @@ def test_an_answer_that_is_no_status_is_told_by_its_number() -> None:
     for body in (b"", b"<html>", b"[]", b'{"message": 7}', b'{"details": 7}', b"[" * 100_000):
         told = str(explain_status(502, body, "https://api", ""))
         assert told == "https://api answers 502: HTTP status 502"
+
+
+@pytest.mark.parametrize(
+    "who",
+    ["ValidatingAdmissionPolicy 'p' denied request", 'admission webhook "w" denied the request'],
+)
+def test_what_admission_refuses_is_no_matter_of_rights(who: str) -> None:
+    said = json.dumps({"message": f"{who}: not yours"}).encode()
+    error = explain_status(403, said, "https://api", "/etc/netop/kubeconfig")
+    assert error.fault is Fault.DENIED
+    assert str(error) == f"https://api forbids it: {who}: not yours"

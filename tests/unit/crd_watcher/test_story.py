@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from netop.common.documents import Desired, DesiredVrf, Source
 from netop.common.settings import NodeSettings
-from netop.crd_watcher.story import Situation, difference, status
+from netop.crd_watcher.story import Situation, concerned, difference, status
 
 from .objects import resource
 
@@ -28,6 +28,17 @@ def test_what_was_done_stands_first_then_troubles_then_the_first_rejection() -> 
         "1 VRF from 2 resources, generation 7, from the last good set; no watch; "
         "changes have arrived and are taken up at 12:00:00 UTC"
     )
+
+
+def test_what_a_change_concerns_is_named_for_the_journals_fields() -> None:
+    other = DesiredVrf("red", 100, (resource("red-a").policy, resource("red-c").policy))
+    blue = DesiredVrf("blue", 200, (resource("blue").policy,))
+    assert concerned(None, desired(RED)) == (("red",), ("red-a", "red-b"))
+    assert concerned(desired(RED), desired(blue, other)) == (
+        ("blue", "red"), ("blue", "red-b", "red-c")
+    )  # fmt: skip
+    assert concerned(desired(RED), desired(RED)) == ((), ())
+    assert concerned(desired(RED), desired(replace(RED, vni=101))) == (("red",), ())
 
 
 def test_the_difference_names_vrfs_and_resources() -> None:

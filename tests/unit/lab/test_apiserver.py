@@ -65,7 +65,11 @@ def test_both_servers_listen_on_loopback_with_our_certificates(
     authority.certificate = tmp_path / "ca.crt"
     authority.server = Certificate(tmp_path / "server.crt", tmp_path / "server.key")
     binaries = Binaries(Path("/apiserver"), Path("/etcd"), complete=complete)
-    line = apiserver_command(binaries, tmp_path, authority, 6443, 2379, tmp_path / "kubeconfig")
+    line = apiserver_command(
+        binaries, tmp_path, authority, 6443, 2379, tmp_path / "kubeconfig", policies=True
+    )
+    disabled = next(word for word in line if word.startswith("--disable-admission-plugins="))
+    assert "ValidatingAdmissionPolicy" not in disabled
     assert {"--bind-address=127.0.0.1", "--secure-port=6443"} < set(line)
     assert f"--client-ca-file={authority.certificate}" in line
     assert ("--authorization-mode=RBAC" in line) is complete
