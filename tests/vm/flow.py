@@ -57,6 +57,11 @@ class Flow:
         told = json.loads(machine.read(self._log))
         self.sent, self.lost, self.twice = told["sent"], told["lost"], told["twice"]
 
+    @property
+    def flows(self) -> bool:
+        """Whether the packets of the last second were answered."""
+        return self.sent > RATE and not any(number > self.sent - RATE for number in self.lost)
+
     def __str__(self) -> str:
         span = f", numbers {self.lost[0]} to {self.lost[-1]}" if self.lost else ""
         return (

@@ -27,7 +27,7 @@ def provision(node: Node) -> None:
 def join(node: Node) -> None:
     """The node's part and the rest of the fabric; returns when the underlay's BGP is up."""
     node.copy_in(TREE, "/")
-    node.run("systemctl daemon-reload && systemctl enable -q lab-fabric lab-gateway")
+    node.run("systemctl daemon-reload && systemctl enable -q lab-fabric lab-gateway lab-timestamps")
     provision(node)
-    node.run("systemctl start lab-fabric lab-gateway", timeout=180)
+    node.run("systemctl start lab-timestamps lab-fabric lab-gateway", timeout=180)
     node.wait_until(SESSION, timeout=120, why="BGP between the node and the gateway")
