@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from netop.common.documents import Links
+from netop.common.documents import Links, VrfState
+from netop.common.messages import Message
 from netop.ctl.learned import Passing, learned
 from netop.ctl.vtysh import ask_vtysh
 from netop.frr_templater.model import vrf_model
@@ -40,8 +41,9 @@ from tests.container.inside.frr_node import (
     wait_until,
     write_frr_conf,
 )
-from tests.unit.frr_templater.fakes import vrf
+from tests.unit.frr_templater.fakes import links, vrf
 
+RENEWING = VrfState.RENEWING
 BLUE, RED, MGMT = vrf("blue", 100, 10, 20), vrf("red", 200, 5), vrf("mgmt_vrf", None)
 
 
@@ -88,6 +90,9 @@ def test_it_is_ready_and_serves(node: Documents) -> None:
     fields = run("journalctl", "--all", "--output=json", f"--unit={UNIT}", "--since=-1min")
     assert "NETOP_DIFF" in fields
     assert "Sesame" not in fields + json.dumps(node.served())
+    # journald keeps both values of the field.
+    about = ("NETOP_VRF=mgmt_vrf", f"MESSAGE_ID={Message.FRR_RELOADED}")
+    assert "reloaded and verified" in run("journalctl", "--output=cat", "--since=-1min", *about)
     # netopctl explain: FRR answers for each line, and for a session that is not there yet.
     told = learned(vrf_model(BLUE, ipv6=True), ask_vtysh)
     lists = ("pl_blue_export_10", "pl_blue_export_20", "pl_blue_import_10", "pl_blue_import_20")
@@ -250,6 +255,41 @@ def test_an_administrators_frr_conf() -> None:
     write_frr_conf(good + "ip route 203.0.113.0/24 Null0\n")
     wait_until(lambda: FRR_CONF.read_text() == good, "it is put back")
     wait_until(lambda: "was changed by somebody else and is put back" in journal(), "told")
+
+
+def peer_over_a_veth() -> None:
+    """Make the veth of blue, and wait until zebra's timer for router advertisements has it."""
+    run("ip", "link", "add", "vd.blue", "type", "veth", "peer", "name", "dv.blue")
+    for name in ("vd.blue", "dv.blue"):
+        run("ip", "link", "set", name, "up")
+    told = "ND router advertisements are sent"
+    wait_until(lambda: told in vtysh("show interface dv.blue"), "zebra to advertise on dv.blue")
+
+
+def zebra() -> str:
+    path = Path("/run/frr/zebra.pid")
+    return path.read_text().strip() if path.exists() else ""
+
+
+def test_frr_lets_go_before_a_veth_goes(node: Documents) -> None:
+    """zebra of FRR 10.3 dies of an interface that goes while BGP peers over it."""
+    peer_over_a_veth()
+    alive = zebra()
+    # netlink-reconciler asks,
+    node.put(links(1, ("blue", 100), state=RENEWING))
+    wait_until(lambda: node.vrfs() == {"mgmt_vrf": None}, "FRR lets go of blue")
+    # and makes the veth anew.
+    run("ip", "link", "delete", "vd.blue")
+    peer_free = "neighbor dv.blue" not in vtysh("show running-config")
+    node.want(1, BLUE, MGMT)
+    wait_until(lambda: node.vrfs() == {"blue": 100, "mgmt_vrf": None}, "blue is back")
+    peer_over_a_veth()
+    # The timer comes round within seconds.
+    time.sleep(5)
+    assert (zebra(), peer_free) == (alive, True)
+    node.want(2, MGMT)
+    node.await_generation(2)
+    run("ip", "link", "delete", "vd.blue")
 
 
 def test_frr_is_stopped_and_started(node: Documents) -> None:
