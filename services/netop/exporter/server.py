@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 # Whoever sends no request, or does not take the answer, is let go after so many seconds.
 CLIENT_PATIENCE = 10.0
+
+# More at the same time are turned away: nobody on the node shall exhaust it.
+CLIENTS_MOST = 24
 
 _PAGE = b"""<!DOCTYPE html><title>netop-exporter</title>
 <h1>netop-exporter</h1><p><a href="metrics">Metrics</a></p>
@@ -68,6 +72,15 @@ class Server(ThreadingMixIn, WSGIServer):
         self._activity.note()
         connection, peer = self.socket.accept()
         return connection, peer if isinstance(peer, tuple) else ("", 0)
+
+    def verify_request(self, request: object, client_address: object) -> bool:  # noqa: ARG002
+        """Return whether there is room for one more."""
+        return threading.active_count() < CLIENTS_MOST
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Tell of what went wrong here; that a client went away is its own business."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 def application(metrics: WSGIApplication) -> WSGIApplication:

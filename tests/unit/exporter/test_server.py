@@ -122,3 +122,25 @@ def test_idle_is_counted_from_the_last_request() -> None:
     assert activity.idle() == 5.0
     activity.note()
     assert activity.idle() == 0.0
+
+
+def test_too_many_at_a_time_are_turned_away(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netop.exporter.server.CLIENTS_MOST", 0)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        get(port, "/metrics")
+    monkeypatch.undo()
+    assert get(port, "/metrics")[0] == 200
+
+
+def test_a_client_that_goes_away_is_no_news_and_a_fault_of_ours_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with listening() as held, Server(held.dup(), lambda _, __: [], Activity()) as server:
+        for error in (TimeoutError(), BrokenPipeError(), ValueError("of ours")):
+            try:
+                raise error
+            except (OSError, ValueError):
+                server.handle_error(None, ("127.0.0.1", 1))
+    told = capsys.readouterr().err
+    assert "of ours" in told
+    assert told.count("Traceback") == 1

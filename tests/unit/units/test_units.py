@@ -84,7 +84,7 @@ def test_all_are_hardened_alike(daemon: str) -> None:
 
 
 def test_the_exporter_is_hardened_alike_and_can_reach_no_network() -> None:
-    # It ends by itself, is started by its socket alone, and writes nothing.
+    # It ends by itself, is started by its socket, and writes nothing.
     others = {"KillMode", "Restart", "RuntimeDirectoryPreserve"}
     keys = service("exporter")
     assert keys.items() >= {key: HARDENING[key] for key in HARDENING.keys() - others}.items()
@@ -93,7 +93,8 @@ def test_the_exporter_is_hardened_alike_and_can_reach_no_network() -> None:
     assert keys["PrivateNetwork"] == "yes"
     assert keys["RestrictAddressFamilies"] == "AF_UNIX"
     assert keys["User"] == "netop-exporter"
-    assert not {"Restart", "RuntimeDirectory", "StateDirectory", "WatchdogSec"} & keys.keys()
+    assert keys["Restart"] == "on-failure"
+    assert not {"RuntimeDirectory", "StateDirectory", "WatchdogSec"} & keys.keys()
 
 
 def test_the_exporters_socket_is_on_loopback_and_documented() -> None:
