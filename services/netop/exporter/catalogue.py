@@ -41,7 +41,9 @@ PROBLEMS = gauge(
 
 # Resources and VRFs.
 RESOURCES = gauge(
-    "netop_resources", "VRFRouteConfiguration resources: accepted or rejected.", "state"
+    "netop_resources",
+    "Resources: accepted, which are in force; rejected, as they stand now.",
+    "state",
 )
 SOURCE = gauge(
     "netop_resources_source",
