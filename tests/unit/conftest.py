@@ -27,7 +27,7 @@ def _entries_carry_what_the_catalogue_shows() -> Iterator[None]:
         message: Message | None,
         fields: Mapping[str, object],
     ) -> None:
-        sent = {f"NETOP_{key.upper()}" for key, value in fields.items() if str(value)}
+        sent = {f"NETOP_{key.upper()}" for key, value in fields.items() if value not in ("", ())}
         sent |= {"NETOP_GENERATION"} if self.generation is not None else set()
         shown = ENTRIES[message.value].fields if message is not None else frozenset()
         assert shown <= sent, f"{message!r} shows {sorted(shown - sent)}, not sent: {sentence}"

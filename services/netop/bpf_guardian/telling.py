@@ -120,16 +120,17 @@ def tell_attached(journal: Journal, done: Sequence[Attach], owners: Mapping[str,
         if cause.repair:
             for name in names:
                 sentence = f"attached to {name}, because {cause.value}"
-                about = _about(name, owners)
+                about = _about([name], owners)
                 journal.notice(sentence, message=Message.PROGRAM_REATTACHED, **about)
         elif names:
             sentence = f"attached to {_shown(names)}, because {cause.value}"
-            about = _about(names[0], owners) if len(names) == 1 else {}
+            about = _about(names, owners)
             journal.info(sentence, message=Message.PROGRAM_ATTACHED, **about)
 
 
-def _about(name: str, owners: Mapping[str, str]) -> dict[str, str]:
-    return {"interface": name, **({"vrf": owners[name]} if name in owners else {})}
+def _about(names: Sequence[str], owners: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    vrfs = dict.fromkeys(owners[name] for name in names if name in owners)
+    return {"interface": tuple(names), "vrf": tuple(vrfs)}
 
 
 def _is_held(name: str, outcome: Outcome) -> bool:

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import Any
 
 from netop.common.messages import Message
 from netop.common.problem import Problem
@@ -25,7 +26,11 @@ class Priority(IntEnum):
     DEBUG = 7
 
 
-Sink = Callable[[Priority, str, Mapping[str, str]], None]
+#: Takes fields by name: text, or several texts where the entry is about several.
+Sink = Callable[[Priority, str, Mapping[str, Any]], None]
+
+# journald drops an entry of more than 1024 fields (journal-file.h, ENTRY_FIELD_COUNT_MAX).
+_NAMED_AT_MOST = 256
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ class Journal:
     """Where a daemon tells what it does.
 
     `generation` is added to every entry as NETOP_GENERATION while it is set. Further
-    fields are given by keyword: `vrf`, `resource`, `interface` become NETOP_VRF and so on.
+    fields are given by keyword: `vrf`, `resource`, `interface` become NETOP_VRF and so on;
+    a tuple becomes as many fields of that name, and none where it is empty.
     `message` is the entry's id in the catalogue, which all that an operator acts upon has.
     """
 
@@ -114,7 +120,11 @@ class Journal:
         message: Message | None,
         fields: Mapping[str, object],
     ) -> None:
-        named = {f"NETOP_{key.upper()}": str(value) for key, value in fields.items()}
+        named: dict[str, Any] = {
+            f"NETOP_{key.upper()}": text
+            for key, value in fields.items()
+            if (text := _text(value)) != ()
+        }
         if self.generation is not None:
             named.setdefault("NETOP_GENERATION", str(self.generation))
         if message is not None:
@@ -122,20 +132,35 @@ class Journal:
         self.sink(priority, sentence, named)
 
 
+def _text(value: object) -> str | tuple[str, ...]:
+    if not isinstance(value, tuple):
+        return str(value)
+    texts = tuple(str(each) for each in value[:_NAMED_AT_MOST])
+    return texts[0] if len(texts) == 1 else texts
+
+
 def journal_sink(identifier: str) -> Sink:
     """Return the sink that writes to journald; `identifier` as shown by journalctl."""
     # Imported here: the binding exists only where systemd does, the tests run anywhere.
     from systemd import journal
 
-    def send(priority: Priority, sentence: str, fields: Mapping[str, str]) -> None:
-        journal.send(
-            sentence, PRIORITY=str(int(priority)), SYSLOG_IDENTIFIER=identifier, **dict(fields)
-        )
+    def send(priority: Priority, sentence: str, fields: Mapping[str, Any]) -> None:
+        own = {
+            "MESSAGE": sentence, "PRIORITY": str(int(priority)), "SYSLOG_IDENTIFIER": identifier
+        }  # fmt: skip
+        journal.sendv(*(f"{name}={text}" for name, text in pairs({**own, **fields})))
 
     return send
 
 
-def stderr_sink(priority: Priority, sentence: str, fields: Mapping[str, str]) -> None:
+def pairs(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each field with each of its texts."""
+    for name, value in fields.items():
+        for text in value if isinstance(value, tuple) else (value,):
+            yield name, text
+
+
+def stderr_sink(priority: Priority, sentence: str, fields: Mapping[str, Any]) -> None:
     """Write for a person who runs a daemon by hand."""
-    told = " ".join(f"{key}={value}" for key, value in fields.items())
+    told = " ".join(f"{name}={text}" for name, text in pairs(fields) if name != "MESSAGE_ID")
     print(f"{priority.name.lower()}: {sentence}{'  ' + told if told else ''}", file=sys.stderr)

@@ -18,16 +18,16 @@ _SECRET = re.compile(
     r"""
     (?<!\w)
     (?P<word>
-      pas\w*w\w* (?: [ \t]+ (?: 0 | 7 | 8 | clear | md5 ) (?= [ \t] ) )?
-    | key (?! [ \t]+ (?: chain [ \t] | \d+ [ \t]* $ ) )  # these name keys only
+      pas\w*w\w* (?: [^\S\n]+ (?: 0 | 7 | 8 | clear | md5 ) (?= [^\S\n] ) )?
+    | key (?! [^\S\n]+ (?: chain [^\S\n] | \d+ [^\S\n]* $ ) )  # these name keys only
     | key-string | pre-shared-key | secret | psk
-    | authentication [ \t]+ (?: string | text )
-    | nhrp [ \t]+ authentication
-    | authentication-key (?: [ \t]+ [07] (?= [ \t] ) )?
-    | message-digest-key (?: [ \t]+ \d+ )? (?: [ \t]+ md5 )? (?: [ \t]+ [07] (?= [ \t] ) )?
+    | authentication [^\S\n]+ (?: string | text )
+    | nhrp [^\S\n]+ authentication
+    | authentication-key (?: [^\S\n]+ [07] (?= [^\S\n] ) )?
+    | message-digest-key (?: [^\S\n]+ \d+ )? (?: [^\S\n]+ md5 )? (?: [^\S\n]+ [07] (?= [^\S\n] ) )?
     | tcp-md5-auth
     )
-    (?P<gap> [ \t]+ )
+    (?P<gap> [^\S\n]+ )
     \S .*
     """,
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,

@@ -28,7 +28,7 @@ class Event:
     daemon: str
     sentence: str
     generation: int = 0
-    vrf: str = ""
+    vrfs: tuple[str, ...] = ()
     diff: str = ""
 
 
@@ -100,9 +100,16 @@ def _event(field: Field) -> Event:
         daemon=field["SYSLOG_IDENTIFIER"].text().removeprefix("netop-"),
         sentence=field["MESSAGE"].text(longest=1 << 16),
         generation=int(generation),
-        vrf=field["NETOP_VRF"].optional_text() or "",
+        vrfs=_texts(field["NETOP_VRF"]),
         diff=masked(field["NETOP_DIFF"].optional_text(longest=1 << 20) or ""),
     )
+
+
+def _texts(field: Field) -> tuple[str, ...]:
+    """Return a field that an entry may have once, several times or not at all."""
+    if isinstance(field.value, list):
+        return tuple(item.text() for item in field.items())
+    return () if field.absent else (field.text(),)
 
 
 def concerning(events: Iterable[Event], vrf: str | None) -> list[Event]:
@@ -110,7 +117,7 @@ def concerning(events: Iterable[Event], vrf: str | None) -> list[Event]:
     if vrf is None:
         return list(events)
     return [
-        event for event in events if event.vrf == vrf or vrf in _words(event.sentence + event.diff)
+        event for event in events if vrf in event.vrfs or vrf in _words(event.sentence + event.diff)
     ]
 
 

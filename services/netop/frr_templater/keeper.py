@@ -228,8 +228,8 @@ class Keeper:
         )
         message = Message.FRR_ROLLED_BACK if back.reached else Message.FRR_RELOAD_FAILED
         sentence = f"FRR refused the change: {reason}; {ending}"
-        about = _about(refusal.vrf for refusal in blamed)
-        self.journal.error(sentence, message=message, diff=diff[:DIFF_TOLD], **about)
+        vrfs = tuple(sorted({refusal.vrf for refusal in blamed if refusal.vrf}))
+        self.journal.error(sentence, message=message, diff=diff[:DIFF_TOLD], vrf=vrfs)
         if not back.reached:
             return self._later(back)
         # At once: without what was refused, the rest may well do.
@@ -315,7 +315,7 @@ class Keeper:
             message=Message.FRR_RELOADED,
             diff=diff[:DIFF_TOLD],
             errors="; ".join(self.reload.errors),
-            **_about(changed | gone),
+            vrf=tuple(sorted(changed | gone)),
         )
 
     def _rescue_edit(self, disk: str | None, wanted: str) -> None:
@@ -333,9 +333,3 @@ class Keeper:
             f"change is kept in {copy}; make it in {self.files.template} instead",
             message=Message.HAND_EDIT_PUT_BACK,
         )
-
-
-def _about(vrfs: Iterable[str]) -> dict[str, str]:
-    """Return the field of an entry that is about one VRF alone."""
-    names = sorted(set(vrfs))
-    return {"vrf": names[0]} if len(names) == 1 and names[0] else {}

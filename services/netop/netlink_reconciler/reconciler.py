@@ -180,8 +180,7 @@ class LinkReconciler:
         self._note_failures(failures)
 
     def _tell(self, vrf: str, telling: Telling) -> None:
-        fields = {"vrf": vrf, "interface": telling.interface}
-        about = {key: value for key, value in fields.items() if value}
+        about = {"vrf": (vrf,) if vrf else (), "interface": telling.interfaces}
         if vrf in self._drifted:
             self._journal.notice(telling.sentence, message=Message.LINKS_REPAIRED, **about)
         else:

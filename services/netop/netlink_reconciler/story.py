@@ -12,16 +12,16 @@ from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route
 
 @dataclass(frozen=True)
 class Telling:
-    """A sentence, and the link that it is about, empty where it is about several."""
+    """A sentence, and the links that it is about."""
 
     sentence: str
-    interface: str = ""
+    interfaces: tuple[str, ...]
 
 
 def tellings(vrf: str, steps: Sequence[Step]) -> tuple[Telling, ...]:
     """Return one sentence for all links made, one for those switched, one for each repair."""
     told = [
-        Telling(str(step), step.name)
+        Telling(str(step), (step.name,))
         for step in steps
         if isinstance(step, Delete) and _says_why(step)
     ]
@@ -33,7 +33,9 @@ def tellings(vrf: str, steps: Sequence[Step]) -> tuple[Telling, ...]:
         what = "; ".join(str(step).replace(": made", "") for step in made)
         told.append(_about(made, f"{vrf}: made {what}"))
     repairs = (step for step in steps if isinstance(step, Change | Route | Address))
-    told += [Telling(str(step), link_of(step)) for step in repairs if step.told]
+    told += [
+        Telling(str(step), tuple(filter(None, [link_of(step)]))) for step in repairs if step.told
+    ]
     for up in (False, True):
         switched = [step for step in steps if isinstance(step, Switch) and step.up == up]
         if switched:
@@ -55,7 +57,12 @@ def link_of(step: Step) -> str:
 
 
 def _about(steps: Sequence[Delete | Create | Switch], sentence: str) -> Telling:
-    return Telling(sentence, steps[0].name if len(steps) == 1 else "")
+    return Telling(sentence, tuple(name for step in steps for name in _links_of(step)))
+
+
+def _links_of(step: Delete | Create | Switch) -> tuple[str, ...]:
+    peer = step.peer if isinstance(step, Create) else None
+    return (step.name,) if peer is None else (step.name, peer.name)
 
 
 def _says_why(step: Delete) -> bool:

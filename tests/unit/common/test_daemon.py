@@ -4,30 +4,47 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+
+from watchdog.events import (
+    FileClosedNoWriteEvent,
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileOpenedEvent,
+)
 
 from netop.common.backoff import Backoff
 from netop.common.daemon import Daemon, Report, run_watching, watchdog_interval
 from netop.common.store import replace_file
+from netop.common.watch import FileWatch
 
 
 class Counting:
-    """Counts passes; the first lasts until it is released."""
+    """Counts passes, and reads the document in each; the first lasts until it is released."""
 
-    def __init__(self) -> None:
+    def __init__(self, document: Path | None = None) -> None:
         self.passes = 0
+        self.seen = ""
         self.release = asyncio.Event()
         self.began = asyncio.Event()
+        self._document = document
 
     async def reconcile(self) -> Report:
         self.passes += 1
         self.began.set()
+        if self._document is not None and self._document.exists():
+            self.seen = self._document.read_text()
         await self.release.wait()
         return Report(f"pass {self.passes}\nand more")
 
 
-async def settle() -> None:
-    await asyncio.sleep(0.1)
+async def until(true: Callable[[], bool]) -> None:
+    """Wait, as long as a busy machine may take."""
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110  # what is waited for knows no event
+            await asyncio.sleep(0.01)
 
 
 async def test_wake_ups_during_a_pass_make_one_more() -> None:
@@ -40,7 +57,7 @@ async def test_wake_ups_during_a_pass_make_one_more() -> None:
         daemon.wake()
     await asyncio.sleep(0)
     counting.release.set()
-    await settle()
+    await until(lambda: len(told) >= 2)
     daemon.stop()
     await run
     assert counting.passes == 2
@@ -49,37 +66,39 @@ async def test_wake_ups_during_a_pass_make_one_more() -> None:
     assert told[-1] == "STOPPING=1"
 
 
-async def test_a_replaced_document_wakes_and_a_temporary_file_does_not(tmp_path: Path) -> None:
-    counting = Counting()
+async def test_a_replaced_document_wakes_also_in_a_directory_that_was_made_again(
+    tmp_path: Path,
+) -> None:
+    document = tmp_path / "writer" / "doc.json"
+    counting = Counting(document)
     counting.release.set()
     daemon = Daemon(counting, lambda _: None)
-    document = tmp_path / "writer" / "doc.json"
     run = asyncio.create_task(run_watching(daemon, [document]))
-    await settle()
-    assert counting.passes == 1
-    (tmp_path / "writer").mkdir()
-    await settle()
-    (tmp_path / "writer" / ".doc.json.tmp").write_text("x")
-    await settle()
-    before = counting.passes
-    replace_file(document, "{}")
-    await settle()
-    assert counting.passes == before + 1
-    document.read_text()
-    await settle()
-    assert counting.passes == before + 1, "reading wakes nobody"
+    await counting.began.wait()
+    document.parent.mkdir()
+    for text in ("first", "second"):
+        replace_file(document, text)
+        await until(lambda text=text: counting.seen == text)  # type: ignore[misc]
     document.unlink()
-    (tmp_path / "writer" / ".doc.json.tmp").unlink()
-    (tmp_path / "writer").rmdir()
-    await settle()
-    (tmp_path / "writer").mkdir()
-    await settle()
-    before = counting.passes
-    replace_file(document, "{}")
-    await settle()
-    assert counting.passes == before + 1, "a directory made again is found again"
+    document.parent.rmdir()
+    document.parent.mkdir()
+    replace_file(document, "third")
+    await until(lambda: counting.seen == "third")
     daemon.stop()
     await run
+
+
+def test_neither_readers_nor_temporary_files_wake(tmp_path: Path) -> None:
+    document = tmp_path / "doc.json"
+    changes: list[int] = []
+    watch = FileWatch([document], lambda: changes.append(1))
+    watch.on_any_event(FileOpenedEvent(str(document)))
+    watch.on_any_event(FileClosedNoWriteEvent(str(document)))
+    watch.on_any_event(FileCreatedEvent(str(tmp_path / ".doc.json.tmp")))
+    watch.on_any_event(FileModifiedEvent(str(tmp_path / "another.json")))
+    assert changes == []
+    watch.on_any_event(FileMovedEvent(str(tmp_path / ".doc.json.tmp"), str(document)))
+    assert changes == [1]
 
 
 def test_the_ping_follows_systemds_interval() -> None:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from netop.common.journal import Condition, Journal, Priority, conditions
+from typing import Any
+
+from netop.common.journal import Condition, Journal, Priority, conditions, pairs
 from netop.common.messages import Message
 from netop.common.problem import Problem
 
@@ -16,7 +18,7 @@ REJECTED = Problem(
 )  # fmt: skip
 
 
-class Told(list[tuple[Priority, str, dict[str, str]]]):
+class Told(list[tuple[Priority, str, dict[str, Any]]]):
     """A journal's entries."""
 
     def journal(self, generation: int | None = None) -> Journal:
@@ -68,6 +70,23 @@ def test_two_complaints_about_the_same_are_one_condition() -> None:
     found = conditions([TAKEN, TAKEN, REJECTED])
     assert list(found) == ["VRF red", "VRFRouteConfiguration red-a: spec.vrf"]
     assert found["VRF red"].sentence == "VRF red: VNI 5003 is taken; VRF red: VNI 5003 is taken"
+
+
+def test_an_entry_about_several_carries_each() -> None:
+    told = Told()
+    told.journal().info("x", vrf=("blue", "red"), interface=("vx.red",), resource=())
+    [(_, _, fields)] = told
+    assert fields == {"NETOP_VRF": ("blue", "red"), "NETOP_INTERFACE": "vx.red"}
+    assert list(pairs(fields)) == [
+        ("NETOP_VRF", "blue"), ("NETOP_VRF", "red"), ("NETOP_INTERFACE", "vx.red")
+    ]  # fmt: skip
+
+
+def test_an_entry_has_no_more_fields_than_journald_takes() -> None:
+    told = Told()
+    many = tuple(map(str, range(5000)))
+    told.journal(1).info("x", vrf=many, interface=many, resource=many)
+    assert len(list(pairs(told[0][2]))) < 1000
 
 
 def test_fields_carry_the_generation() -> None:

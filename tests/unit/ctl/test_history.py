@@ -11,7 +11,7 @@ from netop.ctl.history import concerning, latest, parse, told
 START = 1_795_401_228_000_000  # 2026-11-23 02:33:48 UTC
 
 
-def entry(second: int, daemon: str, sentence: object, **fields: str) -> str:
+def entry(second: int, daemon: str, sentence: object, **fields: object) -> str:
     return json.dumps(
         {
             "__REALTIME_TIMESTAMP": str(START + second * 1_000_000),
@@ -46,6 +46,15 @@ def test_it_tells_each_generation_in_its_order() -> None:
         "generation 2, 2026-11-23",
         "  02:34:18  crd-watcher         generation 2 from manifests: added blue (+b)",
     ]
+
+
+def test_an_entry_may_name_several_vrfs_and_shows_no_password() -> None:
+    text = entry(0, "frr-templater", "reloaded", generation="1", vrf=["blue", "red"],
+                 diff="+ neighbor 192.0.2.1 password sesame")  # fmt: skip
+    [event] = parse(text)
+    assert event.vrfs == ("blue", "red")
+    assert concerning([event], "red") == [event]
+    assert event.diff == "+ neighbor 192.0.2.1 password <hidden>"
 
 
 def test_the_diff_is_shown_without_its_heading() -> None:

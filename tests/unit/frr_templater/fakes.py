@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 from netop.common.backoff import Backoff
 from netop.common.documents import (
@@ -228,17 +229,17 @@ class Told:
     """What the journal was told."""
 
     entries: list[tuple[Priority, str]] = field(default_factory=list)
-    fields: list[dict[str, str]] = field(default_factory=list)
+    fields: list[dict[str, Any]] = field(default_factory=list)
 
     def journal(self) -> Journal:
         return Journal(self._take)
 
-    def _take(self, priority: Priority, text: str, fields: Mapping[str, str]) -> None:
+    def _take(self, priority: Priority, text: str, fields: Mapping[str, Any]) -> None:
         self.entries.append((priority, text))
         self.fields.append(dict(fields))
 
-    def about(self, message: Message) -> list[tuple[str, str]]:
-        """Return the VRF and the generation of each entry of that id."""
+    def about(self, message: Message) -> list[tuple[Any, str]]:
+        """Return the VRF or VRFs and the generation of each entry of that id."""
         return [
             (fields.get("NETOP_VRF", ""), fields.get("NETOP_GENERATION", ""))
             for fields in self.fields
