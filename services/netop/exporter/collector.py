@@ -39,16 +39,21 @@ def registry_of(observe: Callable[[], Node]) -> CollectorRegistry:
 
 
 def families(found: Iterable[Sample]) -> Iterator[Family]:
-    """Yield the samples by metric."""
-    grouped: dict[Metric, list[Sample]] = {}
+    """Yield the samples by metric; of two of one series, which Prometheus refuses, the last."""
+    grouped: dict[Metric, dict[tuple[str, ...], float]] = {}
     for sample in found:
-        grouped.setdefault(sample.metric, []).append(sample)
+        grouped.setdefault(sample.metric, {})[sample.labels] = sample.value
     for metric in ALL:
         if metric in grouped:
             family = _family(metric)
-            for sample in grouped[metric]:
-                family.add_metric(list(sample.labels), sample.value)
+            for labels, value in grouped[metric].items():
+                family.add_metric([_encodable(label) for label in labels], value)
             yield family
+
+
+def _encodable(label: str) -> str:
+    # JSON can carry half of a surrogate pair, which is no text to Prometheus.
+    return label.encode("utf-8", "replace").decode("utf-8")
 
 
 def _family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:
