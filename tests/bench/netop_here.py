@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.container.inside.frr_node import BASE, restart_frr, write_frr_conf
+
 CONFIG = Path("/opt/network-operator/config.yaml")
 MANIFESTS = Path("/etc/netop/manifests")
 DAEMONS = ("crd-watcher", "netlink-reconciler", "frr-templater", "bpf-guardian")
@@ -27,7 +29,9 @@ def unit(daemon: str) -> str:
 
 
 def provision(config: str) -> None:
-    """Bring what makes the daemons start."""
+    """Bring what makes the daemons start, and an FRR with places for what they make."""
+    write_frr_conf(BASE)
+    restart_frr()
     CONFIG.parent.mkdir(parents=True, exist_ok=True)
     CONFIG.write_text(config)
 

@@ -35,6 +35,7 @@ ROWS = (
     Row("start", Place.PACKAGED, 180),
     Row("idle", Place.PACKAGED, 180),
     Row("memory", Place.PACKAGED, 4000),
+    Row("apiserver", Place.CLUSTER, 600),
     Row("links", Place.MACHINE, 900),
 )
 

@@ -102,7 +102,7 @@ def made_by_ip(number: int) -> list[str]:
         f"link add vr.{name} type vrf table {table}",
         f"link set vr.{name} {mark}",
         f"route add unreachable default table {table} metric 4278198272 protocol 110",
-        f"-6 route add unreachable default table {table} metric 4278198272 protocol 110",
+        f"route add unreachable ::/0 table {table} metric 4278198272 protocol 110",
         f"link add br.{name} address {MAC} type bridge",
         f"link set br.{name} {mark} master vr.{name}",
         *vxlan(name, 5000 + number),
