@@ -16,6 +16,8 @@ from typing import Self
 
 from netop.common.documents import Desired
 from netop.common.store import Store
+from netop.exporter.node import observe
+from netop.exporter.samples import samples
 from tests.apiserver.conftest import NODE, manifest
 from tests.lab.apiserver import ApiServer, Collection
 
@@ -156,6 +158,28 @@ def test_kills_at_any_moment_lose_nothing_and_the_generation_only_grows(
         assert document.generation >= highest
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()} - {"metrics.json"}
     assert left == {"config.yaml", "desired.json", "generation", "last-good.json"}
+
+
+def test_a_scrape_tells_how_the_watch_stands(
+    apiserver: ApiServer, routes: Collection, tmp_path: Path
+) -> None:
+    routes.create(manifest("red-1"))
+    store = Store(tmp_path / "run")
+
+    def scraped(name: str) -> dict[tuple[str, ...], float]:
+        found = (sample for sample in samples(observe(store)) if sample.metric.name == name)
+        return {sample.labels: sample.value for sample in found}
+
+    began = time.time()
+    with Process(tmp_path, apiserver.kubeconfig("127.0.0.1", NODE), 0.1) as process:
+        wait(lambda: list(process.sequence()) == ["red-1"], 60)
+        wait(lambda: scraped("netop_api_watch_connected") == {(): 1}, 60)
+        assert scraped("netop_api_lists_total")[()] >= 1
+        assert scraped("netop_api_watches_total")[()] >= 1
+        assert ("unreachable",) in scraped("netop_api_failures_total")
+        assert began - 1 <= scraped("netop_api_last_list_timestamp_seconds")[()] <= time.time()
+        assert scraped("netop_resources_source")["kubernetes",] == 1
+        assert scraped("netop_resources")["accepted",] == 1
 
 
 def test_a_kubeconfig_that_cannot_be_read_is_told(tmp_path: Path) -> None:
