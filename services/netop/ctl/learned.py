@@ -8,7 +8,7 @@ is no JSON; so each thing is asked by itself, some 25 ms each.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -91,9 +91,11 @@ def _passing(vrf: Vrf, family: str, ask: Ask) -> Passing:
     )
 
 
-def _count(answer: Field, family: str) -> int:
-    instances: Iterator[Field] = answer[f"{family}Unicast"].items()
-    return sum(instance["totalPrefixes"].integer(0, _MOST) for instance in instances)
+def _count(answer: Field, family: str) -> int | None:
+    counts = [
+        each["totalPrefixes"].integer(0, _MOST) for each in answer[f"{family}Unicast"].items()
+    ]
+    return sum(counts) if counts else None
 
 
 def _read(text: str, read: Callable[[Field], T]) -> T | None:
