@@ -18,6 +18,7 @@ metadata: {name: wrong}
 spec: {vrf: nowhere, seq: 10, import: []}
 """
 SOURCE = Path(__file__).parents[2]
+SCRAPE = "curl -sSf --max-time 30 http://127.0.0.1:14789/metrics"
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -y -q"
 #: All files, but for what the kernel, dpkg, FRR and the journal keep for themselves.
 FILES = (
@@ -117,6 +118,9 @@ def test_an_upgrade_restarts_each_daemon_once_and_keeps_the_program(
         "[ $(systemctl show --value --property=NFileDescriptorStore netop-bpf-guardian) -ge 4 ]",
         why="the guardian to hand program and maps to systemd",
     )
+    # The exporter runs too, and its socket must not be in the way of its own restart.
+    netop.node.run(f"{SCRAPE} | grep -Fx 'netop_bpf_programs_total 1.0'")
+    exporter = netop.property("netop-exporter.service", "MainPID")
     before = netop.pids()
     program = netop.node.output("grep -m1 program /run/netop/bpf-guardian/attached.json")
     later = newer(netop.node, deb)
@@ -130,6 +134,9 @@ def test_an_upgrade_restarts_each_daemon_once_and_keeps_the_program(
         assert story.count("Started netop-") == 1, story
     again = netop.node.output("grep -m1 program /run/netop/bpf-guardian/attached.json")
     assert again == program
+    netop.node.run(f"{SCRAPE} | grep -Fx 'netop_bpf_programs_total 1.0'")
+    assert netop.property("netop-exporter.service", "MainPID") not in {exporter, "0"}
+    assert netop.state("netop-exporter.socket") == "active"
     assert netop.failed() == ""
 
 
