@@ -263,7 +263,7 @@ async def test_changed_program_is_exchanged_in_place(node: Node, home: Path) -> 
 
     assert node.program != before
     assert programs("one") == programs("two") == {PRIORITY: node.program}
-    assert any("decisions, fib_results, lookup_port go on" in line for line in node.told)
+    assert any("decisions, fib_results, lookup_port, near_port go on" in line for line in node.told)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 import struct
 from dataclasses import dataclass
 
@@ -11,7 +12,15 @@ import pytest
 from netop.bpf_guardian import frames
 from netop.bpf_guardian.decisions import Decision, FibResult
 from netop.bpf_guardian.frames import ethernet, ipv4, ipv6, routed, udp
-from netop.bpf_guardian.program import TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC
+from netop.bpf_guardian.program import (
+    TC_ACT_REDIRECT,
+    TC_ACT_SHOT,
+    TC_ACT_UNSPEC,
+    RoutedBy,
+    clear_port,
+    read_ports,
+    set_port,
+)
 from tests.packet.conftest import Bench
 
 IN = bytes.fromhex("020000000001")
@@ -257,6 +266,24 @@ def test_bridge_port_is_routed_by_its_bridge(bench: Bench, to: bytes) -> None:
     assert {decision: count.packets for decision, count in bench.decisions().items()} == {
         Decision.FORWARDED: 2
     }
+
+
+def test_ports_that_share_a_slot_are_all_routed(bench: Bench) -> None:
+    """`near_port` has one place for them; only the latest is found there."""
+    here = socket.if_nametoindex("in")
+    other = here + 1024
+    frame = frame4("10.1.0.7")
+    set_port(bench.libbpf, bench.router, other, RoutedBy(here, IN))
+    assert bench.run(frame).action == TC_ACT_REDIRECT
+    clear_port(bench.libbpf, bench.router, other)
+    assert bench.run(frame).action == TC_ACT_REDIRECT
+    clear_port(bench.libbpf, bench.router, here)
+    assert bench.run(frame).action == TC_ACT_UNSPEC
+    assert read_ports(bench.libbpf, bench.router).keys().isdisjoint({here, other})
+    set_port(bench.libbpf, bench.router, here, RoutedBy(here, IN))
+    clear_port(bench.libbpf, bench.router, other)
+    assert bench.run(frame).action == TC_ACT_REDIRECT
+    assert bench.decisions()[Decision.PASSED_UNKNOWN_PORT].packets == 1
 
 
 def test_every_decision_has_a_case() -> None:

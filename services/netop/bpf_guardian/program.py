@@ -14,13 +14,15 @@ from netop.bpf_guardian.decisions import COUNTER_SLOTS
 from netop.bpf_guardian.libbpf import PROGRAM_SCHED_CLS, Libbpf, ProgramInfo
 
 PORTS = "lookup_port"
+NEAR_PORTS = "near_port"
 DECISIONS = "decisions"
 FIB_RESULTS = "fib_results"
-MAPS = (PORTS, DECISIONS, FIB_RESULTS)
+MAPS = (PORTS, NEAR_PORTS, DECISIONS, FIB_RESULTS)
 
 _COUNTER = struct.Struct("=QQ")
 _INDEX = struct.Struct("=I")
-_PORT = struct.Struct("=I6sH")
+_PORT = struct.Struct("=II6sH")
+_NEAR_SLOTS = 1024
 
 # What a classifier may answer (linux/pkt_cls.h).
 TC_ACT_UNSPEC = -1
@@ -147,19 +149,29 @@ def read_ports(libbpf: Libbpf, router: Router) -> dict[int, RoutedBy]:
     for key in libbpf.keys(map_, _INDEX.size):
         value = libbpf.lookup(map_, key, _PORT.size)
         if value is not None:
-            ports[_INDEX.unpack(key)[0]] = RoutedBy(*_PORT.unpack(value)[:2])
+            ports[_INDEX.unpack(key)[0]] = RoutedBy(*_PORT.unpack(value)[1:3])
     return ports
 
 
 def set_port(libbpf: Libbpf, router: Router, received: int, by: RoutedBy) -> None:
     """Have `by` route what `received`, an ifindex, receives."""
-    value = _PORT.pack(by.index, by.mac, 0)
+    value = _PORT.pack(received, by.index, by.mac, 0)
+    # Only the second one is ever looked at: it comes last, so that a crash is noticed.
+    libbpf.update(router.maps[NEAR_PORTS].descriptor, _near(received), value)
     libbpf.update(router.maps[PORTS].descriptor, _INDEX.pack(received), value)
 
 
 def clear_port(libbpf: Libbpf, router: Router, received: int) -> None:
     """Leave what `received`, an ifindex, receives to the stack."""
+    near = router.maps[NEAR_PORTS].descriptor
+    value = libbpf.lookup(near, _near(received), _PORT.size)
+    if value is not None and _PORT.unpack(value)[0] == received:
+        libbpf.update(near, _near(received), bytes(_PORT.size))
     libbpf.delete(router.maps[PORTS].descriptor, _INDEX.pack(received))
+
+
+def _near(received: int) -> bytes:
+    return _INDEX.pack(received % _NEAR_SLOTS)
 
 
 def _sum(libbpf: Libbpf, map_: int, slot: int) -> Count:

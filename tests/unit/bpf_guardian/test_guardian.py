@@ -382,7 +382,7 @@ async def test_restart_goes_on_with_program_and_counters(world: World) -> None:
     assert world.compiler.compiled == ["version 1\n"]
     assert read_counts(world.libbpf, world.router, DECISIONS)[0].packets == 1
     assert world.kernel.log == ["links"]  # nothing was attached anew
-    assert len(world.keeper.stored) == 4
+    assert len(world.keeper.stored) == 5
 
 
 async def test_restart_without_stored_descriptors_replaces_the_program_in_place(
@@ -414,7 +414,7 @@ async def test_changed_source_replaces_the_program_and_keeps_the_counters(world:
     assert set(world.programs().values()) == {world.router.info.id}
     assert set(world.router.info.map_ids) == set(before.map_ids)
     assert read_counts(world.libbpf, world.router, DECISIONS)[0].packets == 1
-    assert len(world.keeper.stored) == 4
+    assert len(world.keeper.stored) == 5
 
 
 async def test_upgrade_by_restart_goes_on_with_the_old_program_until_the_new_is_there(
@@ -461,8 +461,8 @@ async def test_counters_of_another_layout_start_anew(world: World) -> None:
     assert world.router.maps[DECISIONS].id != before.maps[DECISIONS].id
     assert world.router.maps[FIB_RESULTS].id == before.maps[FIB_RESULTS].id
     assert read_ports(world.libbpf, world.router) == ports
-    assert any("fib_results, lookup_port go on" in line for line in world.sink.sentences())
-    assert len(world.keeper.stored) == 4
+    assert any("fib_results, lookup_port, near_port go on" in line for line in world.sink.sentences())
+    assert len(world.keeper.stored) == 5
 
 
 async def test_program_that_does_wrong_is_refused_and_the_old_one_goes_on(
