@@ -130,7 +130,8 @@ def finding(idle: list[Counter[str]], busy: list[Counter[str]]) -> Finding:
     writes = max(sum(each.values()) - each[RENEWAL] for each in busy)
     return Finding(tuple(lines), (
         f"Of one node, for an hour. Waiting shortened to a twentieth: {WINDOW / FASTER:.0f} s "
-        f"stand for {WINDOW // 60} minutes, so that a renewal at a window's edge counts 3. Counted in the audit log.",
+        f"stand for {WINDOW // 60} minutes, so that a renewal at a window's "
+        "edge counts 3. Counted in the audit log.",
         f"{NODES:,} nodes, idle: {NODES:,} × {renewals:.0f} renewals an hour ÷ 3,600 s = "
         f"{NODES * renewals / 3600:.0f} requests a second, and {NODES:,} open watches.",
         f"{NODES:,} nodes, {CHANGES_AN_HOUR} changes an hour of a resource that all serve: each "
