@@ -461,7 +461,8 @@ async def test_counters_of_another_layout_start_anew(world: World) -> None:
     assert world.router.maps[DECISIONS].id != before.maps[DECISIONS].id
     assert world.router.maps[FIB_RESULTS].id == before.maps[FIB_RESULTS].id
     assert read_ports(world.libbpf, world.router) == ports
-    assert any("fib_results, lookup_port, near_port go on" in line for line in world.sink.sentences())
+    kept = "fib_results, lookup_port, near_port go on"
+    assert any(kept in line for line in world.sink.sentences())
     assert len(world.keeper.stored) == 5
 
 
