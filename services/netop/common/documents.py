@@ -259,7 +259,7 @@ class Served(Document):
     """What the running FRR serves, verified, not believed.
 
     A VRF leaves `vrfs` only when FRR was seen to run without it. While FRR is dead
-    the list stays as it was: taking links down would not make it better.
+    (not `alive`) the list stays as it was: taking links down would not make it better.
     """
 
     WRITER: ClassVar[str] = "frr-templater"
@@ -269,6 +269,7 @@ class Served(Document):
     vrfs: tuple[ServedVrf, ...]
     reload: Reload
     problems: tuple[Problem, ...]
+    alive: bool = True
 
     def serves(self, name: str, vni: int | None) -> bool:
         """Return whether FRR serves that VRF with that very VNI."""
@@ -282,6 +283,7 @@ class Served(Document):
             vrfs=tuple(ServedVrf.parse(item) for item in field["vrfs"].items()),
             reload=Reload.parse(field["reload"]),
             problems=parse_problems(field["problems"]),
+            alive=field["alive"].absent or field["alive"].flag(),
         )
 
 

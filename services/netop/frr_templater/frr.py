@@ -40,6 +40,10 @@ class NotAliveError(FrrError):
     """FRR, or a daemon of it that netop needs, does not run or hangs."""
 
 
+class DeadError(NotAliveError):
+    """FRR, or a daemon of it that netop needs, does not run."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What runs: the VNI of each VRF that zebra has one for, and bgpd's route-maps."""
@@ -118,7 +122,7 @@ class Frr:
         first, _, rest = done.output.lstrip().partition("\n")
         missing = [name for name in NEEDED if name not in first.split()]
         if missing:
-            raise NotAliveError(
+            raise DeadError(
                 f"{' and '.join(missing)} of FRR {'do' if len(missing) > 1 else 'does'} not run; "
                 "see `systemctl status frr` and /etc/frr/daemons"
             )

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 
 from netop.common.backoff import Backoff
 from netop.common.daemon import Report
-from netop.common.documents import DesiredVrf, Links, Served, ServedVrf
+from netop.common.documents import Desired, DesiredVrf, Links, Served, ServedVrf
 from netop.common.journal import Journal, conditions
 from netop.common.messages import Message
+from netop.common.names import LinkNames
 from netop.common.problem import Problem
 from netop.common.store import Store, remove_leftovers
 from netop.frr_templater.apply import Unit
 from netop.frr_templater.files import Files
-from netop.frr_templater.frr import Frr, FrrError
-from netop.frr_templater.keeper import Keeper, Kept
+from netop.frr_templater.frr import DeadError, Frr, FrrError
+from netop.frr_templater.keeper import NOT_RELOADED, Keeper, Kept
 from netop.frr_templater.observe import View, observe, own_document
 from netop.frr_templater.plan import waiting_for
 from netop.frr_templater.stanzas import Stanzas
@@ -49,6 +50,7 @@ class Templater:
     _served: Served | None = None
     _life: tuple[tuple[str, str], ...] | None = None
     _looked: float = float("-inf")
+    _alive: bool = True
 
     def __post_init__(self) -> None:
         self.stanzas = Stanzas(self.frr)
@@ -74,7 +76,7 @@ class Templater:
         self._tell_made(view)
         problems = list(view.problems)
         wait = waiting_for(view.desired, view.links)
-        kept, target = Kept(), None
+        kept, target, self._alive = Kept(), None, True
         try:
             await self._new_life()
             target = await self._target(view, wait, problems)
@@ -86,6 +88,7 @@ class Templater:
             remedy = "what it serves is left as it is"
             problems.append(Problem("FRR", str(error), remedy=remedy, message=Message.FRR_DOWN))
             kept = Kept(again=self.backoff.next(), settled=False)
+            self._alive = not isinstance(error, DeadError)
         except OSError as error:
             problems.append(_disk_problem(error))
             kept = Kept(again=self.backoff.next(), settled=False)
@@ -102,7 +105,7 @@ class Templater:
         state = await self.unit.active_state()
         if state not in _RUNNING:
             self._life = None
-            raise FrrError(f"frr.service is {state}; waiting for it to start")
+            raise DeadError(f"frr.service is {state}; waiting for it to start")
         life = self.frr.processes()
         if life == self._life:
             return
@@ -133,15 +136,27 @@ class Templater:
                 host_router_id=links.host_router_id or remembered.host_router_id,
             )
         )
+        served = self._served or await self._found(view.desired)
         try:
             target = await self.targets.target(
-                view.desired, links, view.loaded, self._served, self.keeper.state
+                view.desired, links, view.loaded, served, self.keeper.state
             )
         except TemplateError as error:
             problems += error.problems
             return None
         problems += target.problems
         return target
+
+    async def _found(self, desired: Desired) -> Served:
+        """Return what FRR has of the desired VRFs before anything was published.
+
+        Beside what somebody else made, such as another operator, links may be refused; that
+        shall not cost a VRF the sessions that it has.
+        """
+        bindings = (await self.frr.facts()).bindings
+        vnis = {vrf.name: bindings.get(LinkNames.of(vrf.name).vrf) for vrf in desired.vrfs}
+        found = tuple(ServedVrf(name, vni) for name, vni in vnis.items() if vni)
+        return Served(0, found, NOT_RELOADED, ())
 
     async def _keep(self, view: View, target: Target | None) -> Kept:
         due = self.clock() - self._looked >= LOOK_AGAIN
@@ -179,6 +194,7 @@ class Templater:
             vrfs=vrfs,
             reload=self.keeper.reload,
             problems=tuple(problems),
+            alive=self._alive,
         )
         try:
             self.store.publish(document)

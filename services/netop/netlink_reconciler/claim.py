@@ -116,8 +116,8 @@ def _asking(vrf: str, links: tuple[WantedLink, ...], actual: Actual) -> str:
     """Return what has to be made anew of that over which FRR has sessions, or nothing.
 
     zebra 10.3 ends when an interface goes over which BGP peers by its name (farewell.py of
-    frr-templater), and keeps the VNI of a VRF that goes before its configuration. There is
-    no end to waiting for it: one VRF that is broken is better than all of them.
+    frr-templater), and keeps the VNI of a VRF that goes before its configuration. While it
+    lives there is no end to waiting: one VRF that is broken is better than all of them.
     """
     names = names_of(vrf)
     for wanted in links:

@@ -38,7 +38,7 @@ def goals(desired: Desired, served: Served | None, actual: Actual) -> dict[str, 
 
 
 def peered_vrfs(served: Served | None, actual: Actual) -> frozenset[str]:
-    """Return the VRFs over whose links FRR has sessions, whatever their VNI.
+    """Return the VRFs over whose links FRR has sessions, or will have when it starts anew.
 
     Where nobody knows, those are meant that have a link which is up.
     """

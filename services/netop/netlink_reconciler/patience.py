@@ -18,6 +18,8 @@ FIGHT_SECONDS = 60.0
 # Where the kernel refuses, the reason seldom goes away within a second.
 RETRY_FIRST = 1.0
 RETRY_LONGEST = 120.0
+# watchfrr has FRR back within a minute, unless it cannot start with the links as they are.
+FRR_PATIENCE = 90.0
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Patience:
         self._clock = clock
         self._chance = chance
         self._records: dict[str, _Record] = {}
+        self._dead_since: float | None = None
 
     def held(self) -> dict[str, Refusal]:
         """Return the VRFs to leave alone for now, with the reason; release those that are due."""
@@ -63,6 +66,21 @@ class Patience:
                 f"put right {FIGHT_REPAIRS} times within {FIGHT_SECONDS:g} s"
             )
             self.failed(vrf, Refusal(reason, Message.LINKS_FOUGHT_OVER, interface))
+
+    def frr_gone(self, *, alive: bool) -> bool:
+        """Say whether FRR has been dead for so long that there is nobody to ask."""
+        if alive:
+            self._dead_since = None
+            return False
+        if self._dead_since is None:
+            self._dead_since = self._clock()
+        return self._clock() - self._dead_since >= FRR_PATIENCE
+
+    def frr_wait(self) -> float | None:
+        """Return the seconds until FRR is given up, or None while it is alive."""
+        if self._dead_since is None:
+            return None
+        return max(0.0, self._dead_since + FRR_PATIENCE - self._clock())
 
     def well(self, vrf: str) -> None:
         """Forget what failed: nothing is left to do for this VRF."""

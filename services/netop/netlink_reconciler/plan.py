@@ -49,16 +49,18 @@ def make_plan(
     actual: Actual,
     *,
     held: Mapping[str, Refusal] | None = None,
+    frr_gone: bool = False,
     index_first: int = INDEX_FIRST,
 ) -> Plan:
     """Return what to do next.
 
-    `held` are VRFs to leave alone for the moment, with the reason. New links get
-    ifindexes from `index_first` on. Links go up in a plan of their own, after everything
-    else about their VRF was seen to be right.
+    `held` are VRFs to leave alone for the moment, with the reason. With `frr_gone` nobody
+    is asked before a link goes. New links get ifindexes from `index_first` on. Links go up
+    in a plan of their own, after everything else about their VRF was seen to be right.
     """
     aims = goals(desired, served, actual)
-    claimed = claims(desired, aims, actual, held or {}, peered_vrfs(served, actual))
+    peered = frozenset[str]() if frr_gone else peered_vrfs(served, actual)
+    claimed = claims(desired, aims, actual, held or {}, peered)
     deletions = doomed(claimed, aims, actual)
     left = actual.without(deletions)
     numbers = _Numbers.of_links(actual, left, index_first)

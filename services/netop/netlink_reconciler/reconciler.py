@@ -118,7 +118,7 @@ class LinkReconciler:
             sentence = f"{path} cannot be written, so FRR is not told: {error.strerror}"
             return self._trouble(sentence, Message.FILE_UNWRITABLE)
         self._journal.standing(self._problems)
-        waits = [self._patience.wait()]
+        waits = [self._patience.wait(), self._patience.frr_wait() if plan.asking else None]
         if plan.steps:
             waits.append(self._backoff.next())
         else:
@@ -159,11 +159,13 @@ class LinkReconciler:
         actual = self._kernel.observe(node, tables=False)
         if lacks_table(inputs.desired, actual):
             actual = self._kernel.observe(node, tables=True)
+        served = inputs.served
         plan = make_plan(
             inputs.desired,
-            inputs.served,
+            served,
             actual,
             held=self._patience.held(),
+            frr_gone=self._patience.frr_gone(alive=served is None or served.alive),
             index_first=self._index_next,
         )
         return plan, actual

@@ -29,7 +29,7 @@ from netop.frr_templater.apply import Applier
 from netop.frr_templater.configuration import statements
 from netop.frr_templater.differences import Difference
 from netop.frr_templater.files import Files
-from netop.frr_templater.frr import Facts, Frr, NotAliveError
+from netop.frr_templater.frr import DeadError, Facts, Frr, NotAliveError
 from netop.frr_templater.keeper import Keeper
 from netop.frr_templater.reconciler import Templater
 from netop.frr_templater.state import StateFile
@@ -147,7 +147,7 @@ class FakeFrr:
         if self.hung:
             raise NotAliveError("`vtysh -c show daemons` gave no answer in 30 s")
         if self.dead:
-            raise NotAliveError("bgpd of FRR does not run")
+            raise DeadError("bgpd of FRR does not run")
 
     async def facts(self) -> Facts:
         await self.alive()

@@ -14,7 +14,7 @@ from netop.common.messages import Message
 from netop.common.tally import FILE, Tally, read_numbers
 from netop.frr_templater.configuration import statements
 from netop.frr_templater.state import StateFile
-from tests.unit.frr_templater.fakes import BASE, Node, lines_of, links, vrf
+from tests.unit.frr_templater.fakes import BASE, Node, desired, lines_of, links, vrf
 
 RED, BLUE, MGMT = vrf("red", 5001), vrf("blue", 5002, 10, 20), vrf("mgmt_vrf", None)
 
@@ -60,7 +60,9 @@ async def test_each_vrf_has_entries_of_its_own(node: Node) -> None:
     await node.settle()
     assert node.told.about(Message.VRF_SERVED) == [("blue", "1"), ("red", "1"), ("red", "2")]
     assert node.told.about(Message.VRF_GONE) == [("red", "3")]
-    assert node.told.about(Message.FRR_RELOADED) == [("", "1"), ("red", "2"), ("red", "3")]
+    assert node.told.about(Message.FRR_RELOADED) == [
+        (("blue", "red"), "1"), ("red", "2"), ("red", "3")
+    ]  # fmt: skip
 
 
 async def test_what_changes_nothing_reloads_nothing_and_says_nothing(node: Node) -> None:
@@ -99,6 +101,24 @@ async def test_a_served_vrf_stays_while_its_links_fail(node: Node) -> None:
     await node.settle()
     assert node.served == {"blue": 5002, "red": 5001}
     assert node.frr.reloads == 1
+
+
+async def test_what_frr_had_before_the_first_look_stays_while_its_links_are_refused(
+    tmp_path: Path,
+) -> None:
+    """A node that another operator configured: its links are foreign, its traffic is not."""
+    before = BASE.replace("#++{{.VRFs}}", "vrf vr.red\n vni 5001\nexit-vrf\n#++{{.VRFs}}")
+    node = Node(tmp_path, before)
+    node.files.template.write_text(BASE.replace("#++", ""))
+    node.put(desired(1, BLUE, RED))
+    node.put(links(1, ("blue", 0), ("red", 0), state=VrfState.FAILED))
+    assert "waiting for the links of blue" in await node.settle()
+    assert node.served == {"red": 5001}
+    assert node.frr.bindings() == {"vr.red": 5001}
+    assert "neighbor dv.red interface remote-as internal" in node.text
+    node.want(1, BLUE, RED)
+    await node.settle()
+    assert node.served == {"blue": 5002, "red": 5001}
 
 
 async def test_vnis_are_swapped(node: Node) -> None:
@@ -381,11 +401,13 @@ async def test_frr_away_keeps_the_list_and_comes_back(node: Node) -> None:
     status = await node.settle()
     assert "FRR: frr.service is failed; waiting for it to start" in status
     assert node.served == {"blue": 5002}
+    assert node.published["alive"] is False
     assert "vni 5002" in node.text, "nothing unproven is written for FRR to start with"
     node.frr.state = "active"
     node.frr.boot()
     assert await node.settle() == "1 VRF served, generation 2"
     assert node.served == {"red": 5001}
+    assert node.published["alive"] is True
 
 
 async def test_a_bgpd_that_came_back_empty_is_filled_again(node: Node) -> None:
@@ -422,6 +444,7 @@ async def test_a_hung_frr_is_told_and_waited_for(node: Node) -> None:
     status = (await node.templater.reconcile()).status
     assert "gave no answer in 30 s" in status
     assert node.served == {"blue": 5002}
+    assert node.published["alive"] is True, "who hangs may go on"
     node.frr.hung = False
     assert await node.settle() == "1 VRF served, generation 2"
 

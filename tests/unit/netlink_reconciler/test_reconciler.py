@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from netop.common.tally import FILE, Tally, read_numbers
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
 from netop.netlink_reconciler.link import Attributes
+from netop.netlink_reconciler.patience import FRR_PATIENCE
 from netop.netlink_reconciler.reconciler import WAITING, LinkReconciler
 from netop.netlink_reconciler.step import Create
 from tests.unit.netlink_reconciler.fake_kernel import FakeKernel
@@ -269,6 +271,30 @@ async def test_frr_is_asked_before_a_veth_is_made_anew(node: Node) -> None:
     node.serve({"red": 5001, "blue": 5002})
     report = await node.reconciler.reconcile()
     assert (report.status, report.retry) == ("2 VRFs in sync, generation 1", None)
+
+
+async def test_an_frr_that_is_dead_is_asked_for_a_while_only(node: Node) -> None:
+    """zebra ends where two VRFs have one table, and cannot start again before one moves."""
+    node.desire({"red": 5001})
+    node.serve({"red": 5001})
+    await node.reconciler.reconcile()
+    node.kernel.add("intruder", Attributes(kind="vrf", table=50, group=0, alias=""))
+    dead = dataclasses.replace(served({"red": 5001}), alive=False)
+    node.store.publish(dead)
+    report = await node.reconciler.reconcile()
+    assert (node.state("red"), report.retry) == (VrfState.RENEWING, FRR_PATIENCE)
+    # It was on its way only.
+    node.now += FRR_PATIENCE - 1
+    node.serve({"red": 5001})
+    await node.reconciler.reconcile()
+    node.store.publish(dead)
+    node.now += 2
+    report = await node.reconciler.reconcile()
+    assert (node.state("red"), report.retry) == (VrfState.RENEWING, FRR_PATIENCE)
+    node.now += FRR_PATIENCE
+    report = await node.reconciler.reconcile()
+    assert (node.state("red"), report.retry) == (VrfState.UP, None)
+    assert node.kernel.names()["vr.red"].attributes.table == 51
 
 
 async def test_a_document_of_the_templater_that_is_gone_takes_nothing_down(node: Node) -> None:
