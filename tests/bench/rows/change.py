@@ -99,8 +99,12 @@ def by_frr_reload(before: str, after: str) -> float:
         began = time.perf_counter()
         subprocess.run([RELOAD, "--reload", str(FRR_CONF)], check=True, capture_output=True)
         took = time.perf_counter() - began
-    netop.sh("systemctl", "start", UNIT)
+    netop.await_true(lambda: started(UNIT), f"{UNIT} to start")
     return took
+
+
+def started(unit: str) -> bool:
+    return subprocess.run(["systemctl", "start", unit], check=False).returncode == 0
 
 
 if __name__ == "__main__":
