@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,14 @@ PROGRAMS = "/opt/workshop"
 SHARE = "/usr/share/netop"
 SERVICE = "netop-exporter.service"
 REJECTED = MANIFEST.replace("management", "unknown").replace("vrf: mgmt_vrf", "vrf: nowhere")
-PROMETHEUS = """\
-global: {scrape_interval: 1s, evaluation_interval: 1s}
-scrape_configs:
-- job_name: netop
-  static_configs: [{targets: ['127.0.0.1:14789']}]
-rule_files: [/usr/share/netop/prometheus/alerts.yml]
-"""
+
+
+def prometheus_configuration() -> str:
+    """What the documentation says, and hurried."""
+    page = (SOURCE / "docs" / "metrics.md").read_text(encoding="utf-8")
+    written = re.search(r"```yaml\n(scrape_configs:.*?)```", page, re.DOTALL)
+    assert written is not None
+    return "global: {scrape_interval: 1s, evaluation_interval: 1s}\n" + written[1]
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +133,7 @@ def test_a_damaged_document_and_a_killed_exporter_cost_no_scrape(serving: NetopN
 
 
 def test_prometheus_takes_it_with_every_rule_and_every_panel(serving: NetopNode) -> None:
-    serving.node.write("/tmp/prometheus.yml", PROMETHEUS)
+    serving.node.write("/tmp/prometheus.yml", prometheus_configuration())
     serving.node.run(
         f"systemd-run --unit=prometheus {PROGRAMS}/prometheus --config.file=/tmp/prometheus.yml"
         " --storage.tsdb.path=/tmp/prometheus --web.listen-address=127.0.0.1:9090"

@@ -28,6 +28,14 @@ def test_the_table_of_the_documentation_is_the_catalogue() -> None:
     assert table.PAGE.read_text(encoding="utf-8") == table.page()
 
 
+def test_the_manual_has_the_same_configuration_as_the_documentation() -> None:
+    page = table.PAGE.read_text(encoding="utf-8")
+    written = re.search(r"```yaml\n(scrape_configs:.*?)```", page, re.DOTALL)
+    assert written is not None
+    manual = SOURCE / "packaging" / "man" / "netop-exporter.service.8"
+    assert f"\n{written[1]}" in manual.read_text(encoding="utf-8")
+
+
 def test_names_follow_the_conventions_of_prometheus() -> None:
     assert len(NAMES) == len(ALL)
     for metric in ALL:
