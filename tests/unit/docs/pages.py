@@ -32,7 +32,7 @@ class Page:
 
     @property
     def tokens(self) -> list[Token]:
-        return MarkdownIt("commonmark").enable("table").parse(self.text)
+        return _tokens(self.path)
 
     @property
     def inlines(self) -> Iterator[Token]:
@@ -91,6 +91,11 @@ class Page:
     def quotes(self) -> Iterator[str]:
         """What stands between typographic quotes: netop's own sentences."""
         yield from re.findall(r"“([^”]+)”", self.prose())
+
+
+@cache
+def _tokens(path: Path) -> list[Token]:
+    return MarkdownIt("commonmark").enable("table").parse(path.read_text(encoding="utf-8"))
 
 
 @cache
