@@ -154,11 +154,11 @@ class ClusterReporter:
 
     def _compare(self, before: Subject | None, after: Subject | None) -> None:
         """Begin anew where it is no longer the same way to the same cluster."""
-        if _way(before) == _way(after):
-            return
-        if before and after and before.connected == after.connected:
+        if _way(before) != _way(after):
             # What the old credential might not, the new one may.
             self._writer.forget()
+        elif (before and before.connected) == (after and after.connected):
+            return
         # An API server that is back shall not have all nodes at once.
         self._pending = self._pending.dropped()
         self._retry_at = None
@@ -224,4 +224,4 @@ class ClusterReporter:
 
 
 def _way(subject: Subject | None) -> object:
-    return subject and (subject.kubeconfig, subject.name, subject.connected)
+    return subject and (subject.kubeconfig, subject.name)

@@ -165,6 +165,32 @@ def test_without_the_api_server_nothing_is_tried(cluster: FakeCluster, node: Nod
     assert cluster.asked() == ["GET n1", "POST states", "PATCH n1/status"]
 
 
+def test_an_api_server_that_is_back_hears_only_news(cluster: FakeCluster, node: Node) -> None:
+    node.publish(well())
+    node.update()
+    wait_for(lambda: cluster.ready() == "True")
+    cluster.asked()
+    node.reporter.update(replace(node.subject(), connected=False))
+    node.update()
+    node.reporter.update(replace(node.subject(), connected=False))
+    node.update(rejection())
+    wait_for(lambda: cluster.ready() == "False")
+    assert cluster.asked() == ["POST events", "PATCH n1/status"]
+
+
+def test_a_new_kubeconfig_while_the_server_was_gone_leads_to_a_new_look(
+    cluster: FakeCluster, node: Node
+) -> None:
+    node.publish(well())
+    node.reporter.update(replace(node.subject(), connected=False))
+    node.update(stamp=2)
+    wait_for(lambda: cluster.ready() == "True")
+    cluster.asked()
+    node.reporter.update(replace(node.subject(stamp=2), connected=False))
+    node.update(stamp=3)
+    wait_for(lambda: cluster.asked() == ["GET n1"])
+
+
 def test_a_new_kubeconfig_is_tried_at_once_and_may_lead_to_another_cluster(
     cluster: FakeCluster, node: Node, tmp_path: Path
 ) -> None:
