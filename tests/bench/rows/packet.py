@@ -72,7 +72,7 @@ def main() -> None:
             lines += judged(case, *told)
             say(f"{case.what}: {' '.join(f'{median(each):.0f}' for each in told)} ns")
     tell(Finding(tuple(lines), (
-        f"Each value is the median of {CALLS} calls of {REPEAT} repetitions each, the programs in "
+        f"Each value is of {CALLS} calls of {REPEAT} repetitions each, the programs in "
         "turn; 60-byte frames, routes of a table with a dozen.",
     )))  # fmt: skip
 
