@@ -34,17 +34,20 @@ def test_each_program_takes_its_example_files(bare: Node) -> None:
     assert "32765:\tfrom all lookup local" in rules
     bare.run("systemctl restart systemd-networkd")
     bare.wait_until(
-        "ip address show br.cluster | grep -qF 10.60.0.1/24", why="networkd to read all"
+        "ip address show br.cluster | grep -qF 10.60.0.1/24",
+        why="networkd to read all",
+        timeout=180,
     )
     said = bare.journal("-u", "systemd-networkd")
     assert not re.findall(r".*/etc/systemd/network.*(?:nknown|gnoring|nvalid|ailed).*", said)
     bare.run("/usr/lib/systemd/systemd-sysctl /etc/sysctl.d/60-netop-node.conf")
     assert bare.output("sysctl -n net.ipv4.ip_forward") == "1"
     bare.run("vtysh -C -f /etc/frr/frr.conf")
-    bare.run("systemctl restart frr", timeout=120)
+    bare.run("systemctl restart frr", timeout=300)
     bare.wait_until(
         "vtysh -c 'show running-config' | grep -q 'call rm_mgmt_vrf_export'",
         why="FRR to read the example",
+        timeout=180,
     )
 
 
@@ -56,7 +59,9 @@ def test_config_yaml_at_another_place(netop: NetopNode) -> None:
     netop.node.write("/etc/site/netop.yaml", "skipVRFConfig: [mgmt_vrf]\nbpfInterfaces: [lo]\n")
     netop.await_active("crd-watcher", "bpf-guardian")
     netop.node.wait_until(
-        "tc filter show dev lo ingress | grep -q netop_router", why="the program to be on lo"
+        "tc filter show dev lo ingress | grep -q netop_router",
+        why="the program to be on lo",
+        timeout=180,
     )
 
 
@@ -64,7 +69,7 @@ def test_a_control_plane_node(netop: NetopNode) -> None:
     commands = block("installation.md", "install -D -m 0644 config.yaml")
     netop.node.run("cd /tmp && echo 'bpfInterfaces: [lo]' > config.yaml\n" + commands)
     netop.await_active("bpf-guardian")
-    netop.node.wait_until("netopctl status", why="the node to be content", timeout=90)
+    netop.node.wait_until("netopctl status", why="the node to be content", timeout=180)
     assert netop.active() == {"bpf-guardian"}
 
 
