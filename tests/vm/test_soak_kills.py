@@ -41,6 +41,10 @@ def test_kills_at_any_moment_converge_and_lose_no_packet(node: ServedNode) -> No
     print(f"\nNETOP_TEST_SEED={seed}")
     config = (DEMO / "config.yaml").read_text(encoding="utf-8")
     generation = node.generation()
+    node.machine.wait_until(
+        "! vtysh -c 'show running-config' | grep -E '^vrf vr[.](green|violet)$'",
+        why="FRR to forget the VRFs of other stories",
+    )
     before, indexes, frr = picture(node), node.links(), frr_processes(node)
     node.machine.write(
         CONFIG, config.replace("  blue: 5002\n", "  blue: 5002\n  green: 5003\n  violet: 5004\n")
