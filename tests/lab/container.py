@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A node as a booted container: everything but VRFs, at native speed, up in about a second."""
 
+import contextlib
 import os
 import re
 import signal
@@ -19,6 +20,9 @@ from tests.lab.roots import Mounting, discardable, nspawn_command
 from tests.lab.rundir import RunDirectory
 
 BOOT_LIMIT = 60.0
+#: Where version 2 of control groups is, beside version 1 or alone.
+_BOTH = Path("/sys/fs/cgroup/unified")
+CGROUPS = _BOTH if _BOTH.is_dir() else _BOTH.parent
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class Container(Node):
         self._run_directory = RunDirectory.make(cache, "container")
         self._directory = self._run_directory.path
         self._leader = 0
+        self._cgroup = CGROUPS / f"netop-{self._directory.name}"
         self._process = self._spawn(binds)
         try:
             self._await_boot()
@@ -64,6 +69,7 @@ class Container(Node):
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind(str(self._run_directory.sockets / "notify"))
         mounting = with_headers(discardable(self._layers, self._directory / "mnt"))
+        mounting = in_own_cgroup(mounting, self._cgroup)
         command = nspawn_command(mounting, [
             "--boot", "--private-network", "--capability=all", "--notify-ready=yes",
             "--console=read-only", "--machine", self._directory.name.replace("_", "0"),
@@ -132,6 +138,7 @@ class Container(Node):
                 os.kill(self._leader, signal.SIGKILL)
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+            remove_cgroup(self._cgroup)
         self._notify.close()
         if self._directory.exists():
             self._run_directory.remove()
@@ -145,3 +152,23 @@ def with_headers(mounting: Mounting) -> Mounting:
         " $modules/$(uname -r)/$name; done\n"
     )
     return Mounting(mounting.script + script, mounting.root)
+
+
+def in_own_cgroup(mounting: Mounting, cgroup: Path) -> Mounting:
+    """Have the container's units in a group of their own.
+
+    Two containers in one would share /system.slice/frr.service, and stopping it in one would
+    kill it in the other. Where the host does not allow a group, one at a time does without.
+    """
+    script = f"if mkdir {cgroup} 2>/dev/null; then echo $$ > {cgroup}/cgroup.procs || true; fi\n"
+    return Mounting(script + mounting.script, mounting.root)
+
+
+def remove_cgroup(cgroup: Path) -> None:
+    """Remove a group and those in it once they are empty; those of a process that lingers stay."""
+    end = time.monotonic() + 5
+    while cgroup.exists() and time.monotonic() < end:
+        for each in (*sorted(cgroup.rglob("*/"), reverse=True), cgroup):
+            with contextlib.suppress(OSError):
+                each.rmdir()
+        time.sleep(0.05)
