@@ -119,7 +119,8 @@ def test_an_upgrade_restarts_each_daemon_once_and_keeps_the_program(
         why="the guardian to hand program and maps to systemd",
     )
     # The exporter runs too, and its socket must not be in the way of its own restart.
-    netop.node.run(f"{SCRAPE} | grep -Fx 'netop_bpf_programs_total 1.0'")
+    counted = f"{SCRAPE} | grep -Fx 'netop_bpf_programs_total 1.0'"
+    netop.node.wait_until(counted, why="the count of programs")
     exporter = netop.property("netop-exporter.service", "MainPID")
     before = netop.pids()
     program = netop.node.output("grep -m1 program /run/netop/bpf-guardian/attached.json")
@@ -134,7 +135,7 @@ def test_an_upgrade_restarts_each_daemon_once_and_keeps_the_program(
         assert story.count("Started netop-") == 1, story
     again = netop.node.output("grep -m1 program /run/netop/bpf-guardian/attached.json")
     assert again == program
-    netop.node.run(f"{SCRAPE} | grep -Fx 'netop_bpf_programs_total 1.0'")
+    netop.node.wait_until(counted, why="the count of programs")
     assert netop.property("netop-exporter.service", "MainPID") not in {exporter, "0"}
     assert netop.state("netop-exporter.socket") == "active"
     assert netop.failed() == ""
