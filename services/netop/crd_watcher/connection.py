@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -66,21 +68,8 @@ class Connection:
 
         `answer` is how long the server may be silent. Raises ClusterError.
         """
-        import urllib3
-
-        query = f"?{urlencode(request.query)}" if request.query else ""
-        body = None if request.body is None else json.dumps(request.body).encode()
         try:
-            response = self._pool.request(
-                request.method,
-                f"{self.access.host}{request.path}{query}",
-                headers=self._headers(request),
-                body=body,
-                preload_content=False,
-                retries=False,
-                redirect=False,
-                timeout=urllib3.Timeout(connect=self._connect, read=answer),
-            )
+            response = self._send(request, answer)
             if response.status in {200, 201, *expected}:
                 return response
             said = response.read(_STATUS_LONGEST)
@@ -90,12 +79,39 @@ class Connection:
         origin = str(self.access.origin)
         raise explain_status(response.status, said, self.access.host, origin, request.right)
 
+    def _send(self, request: Request, answer: float) -> urllib3.BaseHTTPResponse:
+        import urllib3
+        import urllib3.exceptions
+
+        query = f"?{urlencode(request.query)}" if request.query else ""
+        send = partial(
+            self._pool.request,
+            request.method,
+            f"{self.access.host}{request.path}{query}",
+            headers=self._headers(request),
+            body=None if request.body is None else json.dumps(request.body).encode(),
+            preload_content=False,
+            retries=False,
+            redirect=False,
+            timeout=urllib3.Timeout(connect=self._connect, read=answer),
+        )
+        try:
+            return send()
+        except urllib3.exceptions.ProtocolError:
+            if request.method != "GET":
+                raise
+            # The server was just closing the connection that we had left (RFC 9110, 9.2.2).
+            return send()
+
     def explain(self, error: Exception) -> ClusterError:
         """Return what a failure on the way means."""
         return explain_transport(error, self.access.host, str(self.access.origin))
 
     def close(self) -> None:
         """Close idle connections."""
+        # Forgetting them alone would leave them open until they are collected as garbage.
+        with suppress(*self.errors):
+            self._pool.connection_from_url(self.access.host).close()
         self._pool.clear()
 
     def _headers(self, request: Request) -> dict[str, str]:
