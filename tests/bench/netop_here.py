@@ -48,8 +48,12 @@ def shown(name: str, what: str) -> str:
     return sh("systemctl", "show", "--value", f"--property={what}", name)
 
 
-def pid(name: str) -> int:
-    return int(shown(name, "MainPID"))
+def pids(name: str) -> list[int]:
+    """The processes of a unit. Containers side by side share control groups, so its numbers and
+    processes that are not of this one (0) are not to be counted.
+    """
+    group = Path(f"/sys/fs/cgroup{shown(name, 'ControlGroup')}/cgroup.procs")
+    return [pid for pid in map(int, group.read_text().split()) if pid]
 
 
 def await_true(

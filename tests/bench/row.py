@@ -31,12 +31,12 @@ ROWS = (
     Row("packet", Place.CONTAINER, 180),
     Row("forwarding", Place.CONTAINER, 180),
     Row("repair", Place.PACKAGED, 120),
-    Row("change", Place.PACKAGED, 600),
-    Row("start", Place.PACKAGED, 180),
-    Row("idle", Place.PACKAGED, 180),
+    Row("change", Place.PACKAGED, 900),
+    Row("start", Place.PACKAGED, 300),
+    Row("idle", Place.PACKAGED, 400),
     Row("memory", Place.PACKAGED, 4000),
     Row("apiserver", Place.CLUSTER, 600),
-    Row("links", Place.MACHINE, 900),
+    Row("links", Place.MACHINE, 1200),
 )
 
 

@@ -58,19 +58,23 @@ def finding(
 
 
 def processor(unit: str) -> int:
-    """Nanoseconds of processor time of all processes of the unit, by its control group."""
-    return int(netop.shown(unit, "CPUUsageNSec"))
+    """Nanoseconds that all threads of the unit have run, as the scheduler counts them."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks(unit))
 
 
 def switches(unit: str) -> int:
-    group = netop.shown(unit, "ControlGroup")
-    total = 0
-    for pid in Path(f"/sys/fs/cgroup{group}/cgroup.procs").read_text().split():
-        for status in Path(f"/proc/{pid}/task").glob("*/status"):
-            lines = dict(line.split(":\t", 1) for line in status.read_text().splitlines()
-                         if ":\t" in line)  # fmt: skip
-            total += int(lines["voluntary_ctxt_switches"])
-    return total
+    """How often they have waited for something."""
+    return sum(waits(task) for task in tasks(unit))
+
+
+def waits(task: Path) -> int:
+    lines = (task / "status").read_text().splitlines()
+    found = next(line for line in lines if line.startswith("voluntary_ctxt_switches"))
+    return int(found.split()[1])
+
+
+def tasks(unit: str) -> list[Path]:
+    return [task for pid in netop.pids(unit) for task in Path(f"/proc/{pid}/task").iterdir()]
 
 
 if __name__ == "__main__":

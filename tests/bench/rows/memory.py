@@ -106,9 +106,7 @@ def memory() -> dict[str, float]:
 
 
 def proportional(unit: str) -> float:
-    group = netop.shown(unit, "ControlGroup")
-    pids = Path(f"/sys/fs/cgroup{group}/cgroup.procs").read_text().split()
-    return sum(filter(None, (pss(int(pid)) for pid in pids)))
+    return sum(pss(pid) for pid in netop.pids(unit))
 
 
 def pss(pid: int) -> float:
