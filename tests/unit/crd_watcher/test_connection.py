@@ -18,6 +18,7 @@ from netop.crd_watcher.kubeconfig import load_access
 
 from .fake_api import KUBECONFIG
 
+PATIENCE = 20.0
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
@@ -39,8 +40,11 @@ def hanging_up(directory: Path, connections: int) -> Iterator[tuple[Connection, 
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
+            # A test that fails must end as well.
+            listener.settimeout(PATIENCE)
             for _ in range(connections):
                 connection, _ = listener.accept()
+                connection.settimeout(PATIENCE)
                 with connection, connection.makefile("rb") as stream:
                     asked.append(method_of(stream))
                     connection.sendall(ANSWER)
