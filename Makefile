@@ -76,7 +76,12 @@ demo-down: python ## Take the demo's node down
 .PHONY: test
 test: check shellcheck lintian ## All tests: the above, real FRR and units, a real API server, a node in its fabric
 	@$(LAB) shell --container -- sh -c 'cd /src && python3 -m pytest -q -p no:cacheprovider tests/unit tests/packet'
-	@$(BIN)/pytest -q tests/container tests/apiserver tests/vm/test_pipeline.py tests/vm/test_rubbish.py tests/vm/test_soak_kills.py tests/vm/test_z_reboot.py
+	@$(BIN)/pytest -q tests/container tests/apiserver tests/vm/test_pipeline.py tests/vm/test_rubbish.py \
+	  tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py tests/vm/test_soak_kills.py tests/vm/test_z_reboot.py
+
+.PHONY: dataplane
+dataplane: $(VENV)/.ready ## Traffic across the fabric, and the packets that each repair costs, counted
+	@$(BIN)/pytest -q -s tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py
 
 # FRR 10.3 itself dies of some of this; what it costs is counted and printed.
 .PHONY: soak
