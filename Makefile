@@ -81,7 +81,7 @@ test: check shellcheck lintian ## All tests: the above, real FRR and units, a re
 
 .PHONY: dataplane
 dataplane: $(VENV)/.ready ## Traffic across the fabric, and the packets that each repair costs, counted
-	@$(BIN)/pytest -q -s tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py
+	@$(BIN)/pytest -q -s tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py tests/vm/test_dataplane_veth.py
 
 # FRR 10.3 itself dies of some of this; what it costs is counted and printed.
 .PHONY: soak

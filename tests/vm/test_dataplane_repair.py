@@ -98,13 +98,6 @@ def test_a_deleted_vxlan_comes_back_and_the_other_vrf_loses_nothing(node: Served
     assert red.flows
 
 
-def test_a_deleted_veth_comes_back(node: ServedNode) -> None:
-    """zebra 10.3 dies of it, and FRR starts anew: no VRF has routes until it has."""
-    red, blue = recreated(node, "vd.red")
-    assert red.flows
-    assert blue.flows
-
-
 def test_a_foreign_program_in_our_place_is_put_out(node: ServedNode) -> None:
     def action() -> None:
         # Until ours is not there any more when the other is added.
