@@ -23,6 +23,7 @@ from netop.frr_templater.comparison import Comparison
 from netop.frr_templater.files import Files
 from netop.frr_templater.frr import Frr
 from netop.frr_templater.keeper import COUNTED, Keeper
+from netop.frr_templater.lives import Lives
 from netop.frr_templater.reconciler import Templater
 from netop.frr_templater.state import StateFile
 from netop.frr_templater.systemd1 import Service
@@ -43,8 +44,9 @@ def main() -> int:
 async def _run() -> None:
     store = Store()
     files = Files()
-    frr = Frr(scratch=store.path(Served).parent)
     daemons: list[Daemon] = []  # there is one, but it needs what needs it
+    lives = Lives(lambda: _wake(daemons))
+    frr = Frr(scratch=store.path(Served).parent, alive=lives.alive)
     unit = Service(UNIT, lambda: _wake(daemons))
     journal = production_journal(IDENTIFIER)
     memory = StateFile(Path(os.environ.get("STATE_DIRECTORY") or STATE_DIRECTORY) / "state.json")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,10 +57,12 @@ class Facts:
 class Frr:
     """The FRR of this node.
 
-    `scratch` is a directory for candidates, `pids` the one with the daemons' pid files.
+    `scratch` is a directory for candidates, `pids` the one with the daemons' pid files;
+    `alive` tells of a process id whether its process lives.
     """
 
     scratch: Path
+    alive: Callable[[int], bool]
     pids: Path = Path("/run/frr")
     run: Run = run
 
@@ -160,14 +163,16 @@ class Frr:
         change = [*self._vtysh(), "-c", "configure terminal", "-c", f"no vrf {vrf}"]
         await self._run(change, ASK_LIMIT)
 
-    def processes(self) -> tuple[tuple[str, str], ...]:
-        """Return the daemons and their process ids: another one is another life."""
+    def processes(self) -> tuple[tuple[str, int], ...]:
+        """Return the daemons that live and their process ids: other ones are another life."""
         found = []
         for path in sorted(self.pids.glob("*.pid")):
             try:
-                found.append((path.stem, path.read_text(encoding="ascii").strip()))
-            except (OSError, UnicodeDecodeError):
-                continue  # it is ending just now
+                pid = int(path.read_text(encoding="ascii"))
+            except (OSError, ValueError):
+                continue  # it is starting or ending just now
+            if self.alive(pid):
+                found.append((path.stem, pid))
         return tuple(found)
 
     def paths(self) -> tuple[Path, ...]:

@@ -48,7 +48,7 @@ class Templater:
     backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, longest=60.0))
     stanzas: Stanzas = field(init=False)
     _served: Served | None = None
-    _life: tuple[tuple[str, str], ...] | None = None
+    _life: tuple[tuple[str, int], ...] | None = None
     _looked: float = float("-inf")
     _alive: bool = True
 
@@ -111,17 +111,22 @@ class Templater:
             return
         version = await self.frr.version()
         if self._life is not None:
-            renewed = sorted({name for name, _ in set(life) - set(self._life)})
-            self.journal.notice(
-                f"FRR started anew ({', '.join(renewed)}); looking what it serves",
-                message=Message.FRR_STARTED_ANEW,
-            )
+            self._tell_life(set(life) - set(self._life))
         remembered = self.keeper.state
         if version != remembered.frr:
             # Another FRR may take what this one refused.
             self.keeper.memory.save(dataclasses.replace(remembered, frr=version, refusals=()))
         self._life = life
         self._looked = float("-inf")
+
+    def _tell_life(self, new: set[tuple[str, int]]) -> None:
+        """Tell which daemons are new; of one that is gone and needed, `version` has told."""
+        if new:
+            self.journal.notice(
+                f"FRR started anew ({', '.join(sorted(name for name, _ in new))}); "
+                "looking what it serves",
+                message=Message.FRR_STARTED_ANEW,
+            )
 
     async def _target(self, view: View, wait: str, problems: list[Problem]) -> Target | None:
         """Return what to bring FRR to; None where that is not known just now."""

@@ -311,6 +311,17 @@ def test_bgpd_is_killed() -> None:
     assert "rm_blue_import" in vtysh("show running-config")
 
 
+@provisioned
+def test_zebra_ends_while_the_unit_stays_active() -> None:
+    """Told by the end of the process: its pid file and socket stay until watchfrr acts."""
+    began = now()
+    kill("zebra.pid", signal.SIGKILL)
+    wait_until(lambda: "zebra of FRR does not run" in journal(began), "it is told", 10)
+    wait_until(lambda: re.search(r"started anew \(.*zebra", journal(began)), "it is back", 240)
+    wait_until(lambda: status() == "2 VRFs served, generation 1", "it is verified", 120)
+    assert bindings() == {"vr.blue": 100}
+
+
 def test_bgpd_hangs(node: Documents) -> None:
     kill("bgpd.pid", signal.SIGSTOP)
     try:

@@ -112,7 +112,7 @@ class FatefulFrr:
     def paths(self) -> tuple[Path, ...]:
         return ()
 
-    def processes(self) -> tuple[tuple[str, str], ...]:
+    def processes(self) -> tuple[tuple[str, int], ...]:
         return self.real.processes()
 
     async def active_state(self) -> str:

@@ -174,8 +174,9 @@ class FakeFrr:
     def paths(self) -> tuple[Path, ...]:
         return ()
 
-    def processes(self) -> tuple[tuple[str, str], ...]:
-        return (("bgpd", str(self.lives)), ("zebra", "7"))
+    def processes(self) -> tuple[tuple[str, int], ...]:
+        bgpd, zebra = ("bgpd", self.lives), ("zebra", 7)
+        return (zebra,) if self.dead else (bgpd, zebra)
 
     # As Service.
 

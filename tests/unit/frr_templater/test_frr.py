@@ -42,7 +42,7 @@ class Answers:
 
 
 def frr(path: Path, answers: Answers) -> Frr:
-    return Frr(scratch=path, pids=path, run=answers.run)
+    return Frr(scratch=path, alive=lambda pid: pid != 14, pids=path, run=answers.run)
 
 
 async def test_vtysh_takes_a_candidate_or_names_the_line(tmp_path: Path) -> None:
@@ -135,7 +135,9 @@ def test_processes_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "bgpd.pid").write_text("12\n")
     (tmp_path / "zebra.pid").write_text("13\n")
     (tmp_path / "bgpd.vty").write_text("")
-    assert frr(tmp_path, Answers()).processes() == (("bgpd", "12"), ("zebra", "13"))
+    (tmp_path / "bfdd.pid").write_text("14\n")
+    (tmp_path / "mgmtd.pid").write_text("")
+    assert frr(tmp_path, Answers()).processes() == (("bgpd", 12), ("zebra", 13))
 
 
 async def test_a_program_that_hangs_is_ended_with_its_children() -> None:

@@ -420,6 +420,18 @@ async def test_a_bgpd_that_came_back_empty_is_filled_again(node: Node) -> None:
     assert "FRR started anew (bgpd)" in node.told.text
 
 
+async def test_a_zebra_that_ends_alone_is_noticed_in_a_unit_that_stays_active(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.dead = True
+    assert "FRR: bgpd of FRR does not run" in await node.settle(1)
+    assert node.published["alive"] is False
+    node.frr.dead = False
+    node.frr.boot()
+    assert await node.settle() == "1 VRF served, generation 1"
+    assert lines_of(node.text) == node.frr.running
+
+
 async def test_an_frr_that_is_still_reading_its_file_is_given_time(node: Node) -> None:
     node.want(1, BLUE)
     await node.settle()
@@ -441,7 +453,7 @@ async def test_a_hung_frr_is_told_and_waited_for(node: Node) -> None:
     node.want(2, RED)
     for _ in range(4):
         await node.templater.reconcile()
-    status = (await node.templater.reconcile()).status
+    status = await node.settle(1)
     assert "gave no answer in 30 s" in status
     assert node.served == {"blue": 5002}
     assert node.published["alive"] is True, "who hangs may go on"
