@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to leave a VRF alone for a while: after a refusal, or in a fight."""
+"""When to leave a VRF, or a part of it, alone for a while: after a refusal, or in a fight."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from netop.common.backoff import Backoff
 from netop.common.messages import Message
 from netop.netlink_reconciler.refusal import Refusal
+from netop.netlink_reconciler.spare import Spare
 
 # So many repairs within so many seconds are a fight: somebody else changes what we do.
 FIGHT_REPAIRS = 5
@@ -37,6 +38,7 @@ class Patience:
         self._clock = clock
         self._chance = chance
         self._records: dict[str, _Record] = {}
+        self._lacks: dict[Spare, _Record] = {}
         self._dead_since: float | None = None
 
     def held(self) -> dict[str, Refusal]:
@@ -49,9 +51,23 @@ class Patience:
 
     def failed(self, vrf: str, refusal: Refusal) -> None:
         """Remember that nothing can be done about the VRF, so that it is left alone for a while."""
-        record = self._record(vrf)
-        record.refusal = refusal
-        record.due = self._clock() + record.backoff.next()
+        self._refuse(self._record(vrf), refusal)
+
+    def lacking(self) -> dict[Spare, Refusal]:
+        """Return what VRFs go without for now, with the reason; release what is due."""
+        now = self._clock()
+        for record in self._lacks.values():
+            if record.due <= now:
+                record.refusal = None
+        return {spare: record.refusal for spare, record in self._lacks.items() if record.refusal}
+
+    def lack(self, spare: Spare, refusal: Refusal) -> None:
+        """Remember that the kernel refused what the VRF can do without, for a while."""
+        self._refuse(self._lacks.setdefault(spare, self._fresh()), refusal)
+
+    def lacked(self, spare: Spare) -> bool:
+        """Return whether that was refused before, so that a step for it repairs nothing."""
+        return spare in self._lacks
 
     def repaired(self, vrf: str, what: str, interface: str = "") -> None:
         """Remember that something of the VRF, of `interface` if of one, had to be put right
@@ -84,6 +100,9 @@ class Patience:
 
     def well(self, vrf: str) -> None:
         """Forget what failed: nothing is left to do for this VRF."""
+        for spare in [spare for spare, lack in self._lacks.items() if spare.vrf == vrf]:
+            if self._lacks[spare].refusal is None:
+                del self._lacks[spare]
         record = self._records.get(vrf)
         if record is None:
             return
@@ -95,17 +114,27 @@ class Patience:
         """Forget all but these VRFs."""
         kept = set(vrfs)
         self._records = {vrf: record for vrf, record in self._records.items() if vrf in kept}
+        self._lacks = {spare: lack for spare, lack in self._lacks.items() if spare.vrf in kept}
 
     def hasten(self) -> None:
         """Try everything again at once: what is wanted has changed."""
-        for record in self._records.values():
+        for record in self._all():
             record.due = 0.0
 
     def wait(self) -> float | None:
-        """Return the seconds until the next VRF is due, or None."""
-        due = [record.due for record in self._records.values() if record.refusal]
+        """Return the seconds until the next VRF, or part of one, is due, or None."""
+        due = [record.due for record in self._all() if record.refusal]
         return max(0.0, min(due) - self._clock()) if due else None
 
     def _record(self, vrf: str) -> _Record:
-        fresh = _Record(Backoff(RETRY_FIRST, RETRY_LONGEST, self._chance))
-        return self._records.setdefault(vrf, fresh)
+        return self._records.setdefault(vrf, self._fresh())
+
+    def _fresh(self) -> _Record:
+        return _Record(Backoff(RETRY_FIRST, RETRY_LONGEST, self._chance))
+
+    def _refuse(self, record: _Record, refusal: Refusal) -> None:
+        record.refusal = refusal
+        record.due = self._clock() + record.backoff.next()
+
+    def _all(self) -> list[_Record]:
+        return [*self._records.values(), *self._lacks.values()]

@@ -16,6 +16,7 @@ from netop.netlink_reconciler.goal import Goal, goals, peered_vrfs
 from netop.netlink_reconciler.identity import identities_of
 from netop.netlink_reconciler.link import Difference, Kind, Link, names_of
 from netop.netlink_reconciler.refusal import Refusal
+from netop.netlink_reconciler.spare import Spare, without
 from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route, Step, Switch
 from netop.netlink_reconciler.wanted import WantedLink, at_creation
 
@@ -49,12 +50,14 @@ def make_plan(
     actual: Actual,
     *,
     held: Mapping[str, Refusal] | None = None,
+    lacking: Mapping[Spare, Refusal] | None = None,
     frr_gone: bool = False,
     index_first: int = INDEX_FIRST,
 ) -> Plan:
     """Return what to do next.
 
-    `held` are VRFs to leave alone for the moment, with the reason. With `frr_gone` nobody
+    `held` are VRFs to leave alone for the moment, with the reason, and `lacking` the parts
+    of others to go without. With `frr_gone` nobody
     is asked before a link goes. New links get ifindexes from `index_first` on. Links go up
     in a plan of their own, after everything else about their VRF was seen to be right.
     """
@@ -67,12 +70,15 @@ def make_plan(
     downs: list[Step] = []
     structure: list[Step] = []
     ups: list[Step] = []
+    warnings = list(claimed.warnings)
     for vrf, wanted in sorted(claimed.wanted.items()):
-        made: tuple[Step, ...] = (
+        whole: tuple[Step, ...] = (
             *_structure(vrf, wanted, left, numbers),
             *_missing_routes(vrf, wanted, left),
             *_addresses(vrf, wanted, left, numbers),
         )
+        made, lacks = without(whole, lacking or {})
+        warnings += lacks
         structure += made
         if aims[vrf] == Goal.PREPARED:
             downs += _switches(vrf, reversed(wanted), left, up=False)
@@ -83,7 +89,7 @@ def make_plan(
         *_stale_routes(claimed, actual, left),
     )
     steps = (*downs, *removals, *structure, *ups)
-    return Plan(steps, aims, claimed.refused, claimed.asking, claimed.warnings)
+    return Plan(steps, aims, claimed.refused, claimed.asking, tuple(warnings))
 
 
 @dataclass

@@ -27,6 +27,7 @@ from netop.netlink_reconciler.patience import Patience
 from netop.netlink_reconciler.plan import INDEX_FIRST, Plan, make_plan
 from netop.netlink_reconciler.refusal import Refusal
 from netop.netlink_reconciler.report import links_document, status
+from netop.netlink_reconciler.spare import spare_of
 from netop.netlink_reconciler.step import Change, Create, Failure, Step
 from netop.netlink_reconciler.story import Telling, link_of, tellings
 from netop.netlink_reconciler.table import lacks_table
@@ -165,6 +166,7 @@ class LinkReconciler:
             served,
             actual,
             held=self._patience.held(),
+            lacking=self._patience.lacking(),
             frr_gone=self._patience.frr_gone(alive=served is None or served.alive),
             index_first=self._index_next,
         )
@@ -189,26 +191,37 @@ class LinkReconciler:
             self._journal.info(telling.sentence, message=None, **about)
 
     def _note_failures(self, failures: Sequence[Failure]) -> None:
-        """Remember the first failure of each VRF: the others follow from it."""
+        """Remember the first failure of each VRF: the others follow from it.
+
+        Of what the VRF can do without, each is one for itself.
+        """
         seen: set[str] = set()
         for failure in failures:
-            if failure.step.vrf not in seen:
-                seen.add(failure.step.vrf)
-                link = link_of(failure.step)
-                refusal = Refusal(str(failure), Message.LINKS_REFUSED, link)
-                self._patience.failed(failure.step.vrf, refusal)
+            vrf, spare = failure.step.vrf, spare_of(failure.step)
+            if vrf in seen:
+                continue
+            refusal = Refusal(str(failure), Message.LINKS_REFUSED, link_of(failure.step))
+            if spare is not None:
+                self._patience.lack(spare, refusal)
+            else:
+                seen.add(vrf)
+                self._patience.failed(vrf, refusal)
 
     def _note_repairs(self, plan: Plan, desired: Desired) -> None:
         """Count what had to be put right although nobody asked for anything new."""
         drifted = set()
         for vrf, goal in plan.goals.items():
-            steps = plan.steps_of(vrf)
+            steps = [step for step in plan.steps_of(vrf) if not self._lacked(step)]
             if steps and self._settled.get(vrf) == (goal, _vni(desired, vrf)):
                 drifted.add(vrf)
                 self._tally.add(Count.LINK_REPAIRS, vrf)
                 step = _main(steps)
                 self._patience.repaired(vrf, str(step), link_of(step))
         self._drifted = frozenset(drifted)
+
+    def _lacked(self, step: Step) -> bool:
+        spare = spare_of(step)
+        return spare is not None and self._patience.lacked(spare)
 
     def _note_settled(self, plan: Plan, desired: Desired) -> None:
         open_ = plan.refused.keys() | plan.asking.keys()

@@ -22,7 +22,7 @@ from netop.netlink_reconciler.events import Interest
 from netop.netlink_reconciler.link import Attributes
 from netop.netlink_reconciler.patience import FRR_PATIENCE
 from netop.netlink_reconciler.reconciler import WAITING, LinkReconciler
-from netop.netlink_reconciler.step import Create
+from netop.netlink_reconciler.step import Change, Create, Step
 from tests.unit.netlink_reconciler.fake_kernel import FakeKernel
 from tests.unit.netlink_reconciler.world import desired, served
 
@@ -245,6 +245,42 @@ async def test_one_refusal_stops_nobody_else_and_is_tried_again_later(node: Node
     assert node.state("red") == VrfState.PREPARED
     warnings = [sentence for level, sentence in node.told if level == Priority.WARNING]
     assert warnings == ["VRF red: making vx.red (vxlan, id 5001): Out of memory"], "told once"
+    assert (Priority.NOTICE, "VRF red: is well again") in node.told
+
+
+async def test_what_a_vrf_can_do_without_keeps_it_from_nothing(node: Node) -> None:
+    """On a kernel that has no such setting, say."""
+
+    def refuse(step: Step) -> str:
+        part = isinstance(step, Change) and step.difference.attribute == "accept_local"
+        return "Operation not supported" if part and step.vrf == "red" else ""
+
+    node.kernel.refuse = refuse
+    node.desire({"red": 5001, "blue": 5002})
+    node.serve({"red": 5001, "blue": 5002})
+    report = await node.reconciler.reconcile()
+    assert report.status == "2 VRFs in sync, generation 1"
+    assert report.retry is not None
+    assert 0 < report.retry <= 1
+    assert (node.state("red"), node.state("blue")) == (VrfState.UP, VrfState.UP)
+    told = (
+        "VRF red: goes without a part of dv.red: dv.red: own source addresses off → on: "
+        "Operation not supported; it is served all the same; this is tried again"
+    )
+    assert [str(problem) for problem in node.links.problems] == [told]
+    for _ in range(20):
+        node.now += report.retry or 0.0
+        report = await node.reconciler.reconcile()
+        assert node.state("red") == VrfState.UP, "trying again is no fight"
+    assert (report.retry or 0.0) >= 60
+    assert node.about(Message.LINKS_LACKING) == [("red", "dv.red")], "told once"
+    assert node.about(Message.LINKS_REPAIRED) == []
+    node.kernel.refuse = lambda _: ""
+    node.now += report.retry or 0.0
+    report = await node.reconciler.reconcile()
+    assert (report.status, report.retry) == ("2 VRFs in sync, generation 1", None)
+    assert node.links.problems == ()
+    assert node.kernel.names()["dv.red"].attributes.accept_local is True
     assert (Priority.NOTICE, "VRF red: is well again") in node.told
 
 
