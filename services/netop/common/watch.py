@@ -7,12 +7,35 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirModifiedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver, ObservedWatch
 
-# Reading a file makes these; a daemon that woke itself by reading would never sleep.
-_READS = frozenset({"opened", "closed_no_write"})
+# All but opening and reading: a daemon that woke itself by reading would never sleep, and one
+# that woke for each program which opens a file directly below /etc would not either.
+_CHANGES: tuple[type[FileSystemEvent], ...] = (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirModifiedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+)
 
 
 class FileWatch(FileSystemEventHandler):
@@ -43,8 +66,6 @@ class FileWatch(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by watchdog, in its thread."""
-        if event.event_type in _READS:
-            return
         touched = [Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path]
         if not any(self._concerns(path) for path in touched):
             return
@@ -73,7 +94,9 @@ class FileWatch(FileSystemEventHandler):
 
     def _add(self, directory: Path) -> None:
         try:
-            self._watches[directory] = self._observer.schedule(self, str(directory))
+            self._watches[directory] = self._observer.schedule(
+                self, str(directory), event_filter=list(_CHANGES)
+            )
         except OSError:
             # It went away, or may not be read; its parent's watch tells of any change.
             self._watches.pop(directory, None)

@@ -7,13 +7,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from watchdog.events import (
-    FileClosedNoWriteEvent,
-    FileCreatedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileOpenedEvent,
-)
+import pytest
+from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent
 
 from netop.common.backoff import Backoff
 from netop.common.daemon import Daemon, Report, run_watching, watchdog_interval
@@ -88,12 +83,34 @@ async def test_a_replaced_document_wakes_also_in_a_directory_that_was_made_again
     await run
 
 
-def test_neither_readers_nor_temporary_files_wake(tmp_path: Path) -> None:
+async def test_a_reader_wakes_nobody(tmp_path: Path) -> None:
+    document = tmp_path / "doc.json"
+    neighbor = tmp_path.with_name("neighbor")
+    for path in (document, neighbor):
+        path.write_text("1")
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        loop.call_soon_threadsafe(changed.set)
+
+    watch = FileWatch([document], wake)
+    watch.start()
+    try:
+        for _ in range(3):
+            document.read_text()
+            neighbor.read_text()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(changed.wait(), 0.2)
+        replace_file(document, "2")
+        await asyncio.wait_for(changed.wait(), 10)
+    finally:
+        watch.stop()
+
+
+def test_temporary_files_wake_nobody(tmp_path: Path) -> None:
     document = tmp_path / "doc.json"
     changes: list[int] = []
     watch = FileWatch([document], lambda: changes.append(1))
-    watch.on_any_event(FileOpenedEvent(str(document)))
-    watch.on_any_event(FileClosedNoWriteEvent(str(document)))
     watch.on_any_event(FileCreatedEvent(str(tmp_path / ".doc.json.tmp")))
     watch.on_any_event(FileModifiedEvent(str(tmp_path / "another.json")))
     assert changes == []
