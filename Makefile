@@ -77,7 +77,8 @@ demo-down: python ## Take the demo's node down
 test: check shellcheck lintian ## All tests: the above, real FRR and units, a real API server, a node in its fabric
 	@$(LAB) shell --container -- sh -c 'cd /src && python3 -m pytest -q -p no:cacheprovider tests/unit tests/packet'
 	@$(BIN)/pytest -q tests/container tests/apiserver tests/vm/test_pipeline.py tests/vm/test_rubbish.py \
-	  tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py tests/vm/test_soak_kills.py tests/vm/test_z_reboot.py
+	  tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py tests/vm/test_drift.py tests/vm/test_renewal.py \
+	  tests/vm/test_soak_kills.py tests/vm/test_z_reboot.py
 
 .PHONY: dataplane
 dataplane: $(VENV)/.ready ## Traffic across the fabric, and the packets that each repair costs, counted
@@ -89,7 +90,7 @@ soak: export NETOP_TEST_FAULT_STRIDE ?= 1
 soak: export NETOP_TEST_KILLS ?= 300
 soak: $(VENV)/.ready ## Hours of faults: every operation fails, hundreds of kills and broken links under traffic
 	@$(BIN)/pytest -q tests/unit/faults
-	@$(BIN)/pytest -q -s tests/vm/test_soak_kills.py tests/vm/test_renewal.py tests/vm/test_links.py
+	@$(BIN)/pytest -q -s tests/vm/test_soak_kills.py tests/vm/test_links.py
 
 .PHONY: bench
 bench: python ## Measure, and write docs/benchmarks.md (ONLY=row,row CHURN=seconds)

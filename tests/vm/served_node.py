@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.fabric import BLUE, MGMT, RED, WORKLOAD
+from tests.lab.fabric import BLUE, MGMT, RED, WORKLOAD, Tenant
 from tests.lab.vm import VirtualMachine
 
 DEMO = Path(__file__).parents[1] / "lab" / "fabric" / "netop"
@@ -35,12 +35,20 @@ class ServedNode:
     def await_traffic(self) -> None:
         """Wait until every tenant reaches the workload, by IPv4 and IPv6."""
         for tenant in (RED, BLUE, MGMT):
-            for address in WORKLOAD.addresses:
-                self.machine.wait_until(
-                    f"ip netns exec {tenant.name} ping -n -q -c 1 -W 1 {address}",
-                    why=f"traffic between {tenant.name} and {address}",
-                    timeout=PATIENCE * 2,
-                )
+            self.await_tenant(tenant, PATIENCE * 2)
+
+    def await_tenant(self, tenant: Tenant, timeout: float = PATIENCE) -> None:
+        """Wait until the tenant reaches the workload, by IPv4 and IPv6."""
+        for address in WORKLOAD.addresses:
+            self.machine.wait_until(
+                f"ip netns exec {tenant.name} ping -n -q -c 1 -W 1 {address}",
+                why=f"traffic between {tenant.name} and {address}",
+                timeout=timeout,
+            )
+
+    def frr_processes(self) -> str:
+        """What changes when zebra or bgpd ends."""
+        return self.machine.output("cat /run/frr/zebra.pid /run/frr/bgpd.pid")
 
     def manifest(self, name: str, text: str) -> None:
         self.machine.write(f"{MANIFESTS}/{name}.yaml", text)

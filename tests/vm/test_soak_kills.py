@@ -32,10 +32,6 @@ def picture(node: ServedNode) -> dict[str, Any]:
     return found
 
 
-def frr_processes(node: ServedNode) -> str:
-    return node.machine.output("cat /run/frr/zebra.pid /run/frr/bgpd.pid")
-
-
 def test_kills_at_any_moment_converge_and_lose_no_packet(node: ServedNode) -> None:
     seed = int(os.environ.get("NETOP_TEST_SEED", SEED))
     print(f"\nNETOP_TEST_SEED={seed}")
@@ -45,7 +41,7 @@ def test_kills_at_any_moment_converge_and_lose_no_packet(node: ServedNode) -> No
         "! vtysh -c 'show running-config' | grep -E '^vrf vr[.](green|violet)$'",
         why="FRR to forget the VRFs of other stories",
     )
-    before, indexes, frr = picture(node), node.links(), frr_processes(node)
+    before, indexes, frr = picture(node), node.links(), node.frr_processes()
     node.machine.write(
         CONFIG, config.replace("  blue: 5002\n", "  blue: 5002\n  green: 5003\n  violet: 5004\n")
     )
@@ -66,7 +62,7 @@ def test_kills_at_any_moment_converge_and_lose_no_packet(node: ServedNode) -> No
     print(f"converged {seconds:.0f} s after the last kill\n{red}\n{blue}")
     after = node.links()
     assert {name: after[name] for name in indexes} == indexes, "red and blue were not touched"
-    assert frr_processes(node) == frr, "FRR lived through it all"
+    assert node.frr_processes() == frr, "FRR lived through it all"
     assert (red.lost, blue.lost) == ([], [])
 
 
