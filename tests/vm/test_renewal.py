@@ -23,9 +23,14 @@ def table(node: ServedNode, vrf: str) -> int:
 
 @pytest.fixture
 def as_before(node: ServedNode) -> Iterator[None]:
+    before = table(node, "red")
     yield
     node.machine.write(CONFIG, CONFIG_TEXT)
+    node.machine.wait_until(
+        lambda: table(node, "red") == before, why="the table of before", timeout=PATIENCE
+    )
     node.await_traffic()
+    node.await_served(node.generation())
 
 
 @pytest.mark.usefixtures("as_before")
