@@ -46,6 +46,17 @@ def test_the_status_lines_say_what_was_done(node: ServedNode) -> None:
     assert all(generation in sentence for sentence in told.values())
 
 
+def test_each_vrf_is_served_in_the_words_of_netopctl_and_prometheus(node: ServedNode) -> None:
+    told = json.loads(node.machine.output("netopctl status --json"))
+    assert told["verdict"]["health"] == "well"
+    fetch = "from urllib.request import urlopen as o; print(o('{}').read().decode())"
+    metrics = node.machine.output(
+        ["python3", "-c", fetch.format("http://127.0.0.1:14789/metrics")]
+    ).splitlines()
+    for vrf in ("red", "blue", "mgmt_vrf"):
+        assert f'netop_vrf_served{{vrf="{vrf}"}} 1.0' in metrics
+
+
 def test_a_resource_adds_and_takes_exactly_its_own_lines(node: ServedNode) -> None:
     before, reloads = node.running(), node.reloads()
     generation = node.generation()

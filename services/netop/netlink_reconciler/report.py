@@ -96,7 +96,8 @@ def _complaints(links: Links) -> list[str]:
         if vrf.error:
             suffering.setdefault(vrf.error, []).append(vrf.name)
     found = [f"{_few(names)}: {error}" for error, names in suffering.items()]
-    return found + [str(problem) for problem in links.problems if not problem.vrf]
+    named = {vrf.name for vrf in links.vrfs if vrf.error}
+    return found + [str(problem) for problem in links.problems if problem.vrf not in named]
 
 
 def _named(links: Links, state: VrfState) -> list[str]:

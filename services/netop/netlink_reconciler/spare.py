@@ -24,7 +24,7 @@ class Spare:
         """Return what to tell while the VRF goes without it."""
         return Problem(
             f"VRF {self.vrf}",
-            f"goes without a part of {self.link}: {refusal}",
+            f"goes without a part of {self.link}: {refusal.removeprefix(f'{self.link}: ')}",
             remedy="it is served all the same; this is tried again",
             vrf=self.vrf,
             interface=self.link,

@@ -79,7 +79,7 @@ def test_paths_are_shipped_or_the_nodes_own(page: Page) -> None:
 def is_known(path: str) -> bool:
     if any(whole == path or whole.startswith(f"{path}/") for whole in OF_THE_NODE):
         return True
-    if path.startswith(("/etc/netop/manifests/", "/usr/lib/frr/", "/run/frr")):
+    if path.startswith(("/etc/netop/manifests/", "/usr/lib/frr/", "/run/frr", "/var/log/frr")):
         return True
     # Drop-ins, and what a site calls its own.
     if path.startswith(("/etc/systemd/system/netop", "/etc/site/", "/etc/kubernetes/")):
