@@ -260,6 +260,8 @@ class Served(Document):
 
     A VRF leaves `vrfs` only when FRR was seen to run without it. While FRR is dead
     (not `alive`) the list stays as it was: taking links down would not make it better.
+    `trying` names the VRFs that FRR may have a part of although that was not verified; it is
+    published before FRR is given that part, because whoever gives it may not live to tell.
     """
 
     WRITER: ClassVar[str] = "frr-templater"
@@ -270,6 +272,7 @@ class Served(Document):
     reload: Reload
     problems: tuple[Problem, ...]
     alive: bool = True
+    trying: tuple[str, ...] = ()
 
     def serves(self, name: str, vni: int | None) -> bool:
         """Return whether FRR serves that VRF with that very VNI."""
@@ -284,7 +287,13 @@ class Served(Document):
             reload=Reload.parse(field["reload"]),
             problems=parse_problems(field["problems"]),
             alive=field["alive"].absent or field["alive"].flag(),
+            trying=_names(field["trying"]),
         )
+
+
+def _names(field: Field) -> tuple[str, ...]:
+    """Return names of VRFs; none where an older version has not written any."""
+    return () if field.absent else tuple(names.vrf_name(item) for item in field.items())
 
 
 @dataclass(frozen=True)

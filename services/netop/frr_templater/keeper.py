@@ -82,7 +82,11 @@ class _Death:
 
 @dataclass
 class Keeper:
-    """The one place that writes frr.conf and has FRR reload it."""
+    """The one place that writes frr.conf and has FRR reload it.
+
+    `announce` is called when `state.trying` has changed, before FRR can know: links must not
+    go from under it. It may raise OSError.
+    """
 
     files: Files
     memory: StateFile
@@ -92,6 +96,7 @@ class Keeper:
     backoff: Backoff = field(default_factory=lambda: Backoff(first=2.0, longest=120.0))
     reload: Reload = NOT_RELOADED
     tally: Tally = field(default_factory=Tally)
+    announce: Callable[[], None] = lambda: None
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
     _deadly: dict[str, _Death] = field(default_factory=dict)
@@ -272,6 +277,7 @@ class Keeper:
         """Replace frr.conf; `vrfs` are those that FRR may have, or get, a part of."""
         trying = sorted({*self.state.trying, *(vrf.name for vrf in vrfs)})
         self._save(written=digest(text), trying=tuple(trying))
+        self.announce()
         self.files.write(text)
 
     def _remember(self, good: Good, finding: Finding) -> None:

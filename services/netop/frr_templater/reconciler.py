@@ -48,12 +48,14 @@ class Templater:
     backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, longest=60.0))
     stanzas: Stanzas = field(init=False)
     _served: Served | None = None
+    _found_served: Served | None = None
     _life: tuple[tuple[str, int], ...] | None = None
     _looked: float = float("-inf")
     _alive: bool = True
 
     def __post_init__(self) -> None:
         self.stanzas = Stanzas(self.frr)
+        self.keeper.announce = self._announce
 
     def begin(self) -> None:
         """Take up what an earlier life left; before the first pass."""
@@ -141,16 +143,30 @@ class Templater:
                 host_router_id=links.host_router_id or remembered.host_router_id,
             )
         )
-        served = self._served or await self._found(view.desired)
+        if self._served is None:
+            self._found_served = await self._found(view.desired)
         try:
             target = await self.targets.target(
-                view.desired, links, view.loaded, served, self.keeper.state
+                view.desired, links, view.loaded, self._known, self.keeper.state
             )
         except TemplateError as error:
             problems += error.problems
             return None
         problems += target.problems
         return target
+
+    @property
+    def _known(self) -> Served | None:
+        return self._served or self._found_served
+
+    def _announce(self) -> None:
+        """Publish what FRR may have a part of from now on; raises OSError."""
+        if self._known is None:
+            return
+        document = dataclasses.replace(self._known, trying=self.keeper.state.trying)
+        self.store.publish(document)
+        if self._served is not None:
+            self._served = document
 
     async def _found(self, desired: Desired) -> Served:
         """Return what FRR has of the desired VRFs before anything was published.
@@ -200,6 +216,7 @@ class Templater:
             reload=self.keeper.reload,
             problems=tuple(problems),
             alive=self._alive,
+            trying=self.keeper.state.trying,
         )
         try:
             self.store.publish(document)

@@ -38,13 +38,13 @@ def goals(desired: Desired, served: Served | None, actual: Actual) -> dict[str, 
 
 
 def peered_vrfs(served: Served | None, actual: Actual) -> frozenset[str]:
-    """Return the VRFs over whose links FRR has sessions, or will have when it starts anew.
+    """Return the VRFs over whose links FRR may have sessions, now or when it starts anew.
 
     Where nobody knows, those are meant that have a link which is up.
     """
     if served is None:
         return frozenset(link.vrf for link in actual.own() if link.up and link.vrf)
-    return frozenset(vrf.name for vrf in served.vrfs if vrf.vni is not None)
+    return frozenset(vrf.name for vrf in served.vrfs if vrf.vni is not None) | {*served.trying}
 
 
 def _is_up(vrf: DesiredVrf, actual: Actual) -> bool:

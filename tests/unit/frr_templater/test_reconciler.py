@@ -420,6 +420,42 @@ async def test_a_bgpd_that_came_back_empty_is_filled_again(node: Node) -> None:
     assert "FRR started anew (bgpd)" in node.told.text
 
 
+async def test_what_frr_is_about_to_get_is_published_before_it_gets_it(node: Node) -> None:
+    """Or its links would go from under FRR when the daemon dies meanwhile and the VRF leaves."""
+    node.want(1, BLUE)
+    await node.settle()
+    told: list[tuple[object, bool]] = []
+
+    def look() -> None:
+        told.append((node.published["trying"], "vni 5001" in node.text))
+
+    node.frr.before_reload = look
+    node.want(2, BLUE, RED)
+    await node.settle()
+    assert told == [(["blue", "red"], True)]
+    assert node.published["trying"] == []
+
+
+async def test_a_daemon_killed_in_a_reload_leaves_word_of_it(node: Node) -> None:
+    class KilledError(Exception):
+        pass
+
+    def kill() -> None:
+        raise KilledError
+
+    node.frr.before_reload = kill
+    node.want(1, BLUE)
+    with pytest.raises(KilledError):
+        await node.settle()
+    assert (node.published["vrfs"], node.published["trying"]) == ([], ["blue"]), "the first ever"
+    node.frr.before_reload = lambda: None
+    node.start()
+    node.want(2)
+    await node.settle()
+    assert node.published["trying"] == []
+    assert "blue" not in node.text
+
+
 async def test_a_zebra_that_ends_alone_is_noticed_in_a_unit_that_stays_active(node: Node) -> None:
     node.want(1, BLUE)
     await node.settle()

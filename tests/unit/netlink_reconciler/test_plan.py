@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from ipaddress import IPv4Address
 from socket import AF_INET, AF_INET6
 from typing import Any
@@ -79,6 +80,18 @@ def test_what_leaves_stays_until_frr_has_let_go() -> None:
         "vr.red: unreachable IPv6 default route in table 51 removed",
     ]
     assert sum(link.vrf == "blue" for link in kernel.links.values()) == 5
+
+
+def test_what_frr_may_have_a_part_of_stays_as_well() -> None:
+    """frr-templater was killed while FRR took red over, and red leaves before it is back."""
+    kernel = FakeKernel()
+    kernel.add_underlay()
+    converge(kernel, desired({"red": 5001}), served({}))
+    unsure = dataclasses.replace(served({}), trying=("red",))
+    assert converge(kernel, desired({}), unsure).goals == {"red": Goal.LEAVING}
+    assert len([link for link in kernel.links.values() if link.vrf == "red"]) == 5
+    converge(kernel, desired({}), served({}))
+    assert set(kernel.names()) == {UNDERLAY}
 
 
 def test_a_vrf_that_only_wants_route_maps_has_no_links() -> None:
