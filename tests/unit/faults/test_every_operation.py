@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import pytest
 
 from tests.unit.faults.fate import Fate, Manner, disk
 from tests.unit.faults.world import World
+
+Tale = Callable[[World], Coroutine[None, None, None]]
 
 
 async def story(world: World) -> None:
@@ -32,14 +35,33 @@ async def story(world: World) -> None:
     await settled(world)
 
 
+async def hasty_story(world: World) -> None:
+    """Whenever a process has been killed, the operator changes his mind."""
+    green, violet = ("green", 10), ("violet", 10)
+    wishes = [(green,), (violet,), (), (green, violet), (violet,), (), (green,)]
+    coming = iter(wishes * 3)
+
+    def change() -> None:
+        world.resources(("red", 10), *next(coming, ()))
+
+    world.configure(red=5001, green=5003, violet=5004)
+    world.at_kill = change
+    for _ in wishes:
+        change()
+        await world.live()
+    world.at_kill = None
+    world.resources(("red", 10))
+    await settled(world, red=5001)
+
+
 async def settled(world: World, **vnis: int) -> None:
     await world.live()
     world.check(**vnis)
 
 
-def run(root: Path, fate: Fate, *, all_at_once: bool = False) -> Fate:
+def run(root: Path, fate: Fate, *, all_at_once: bool = False, tale: Tale = story) -> Fate:
     with disk(fate):
-        asyncio.run(story(World(root, fate, all_at_once=all_at_once)))
+        asyncio.run(tale(World(root, fate, all_at_once=all_at_once)))
     return fate
 
 
@@ -63,4 +85,13 @@ def test_a_fault_in_any_operation_is_made_up_for(
     # What is broken for a while makes many attempts fail.
     every = 7 * EVERY if manner == Manner.BROKEN else EVERY
     fate = run(tmp_path, Fate(manner, start * every // EVERY, every), all_at_once=start % 2 == 0)
+    assert len(fate.struck) >= 2, fate.struck
+
+
+@pytest.mark.parametrize("manner", [Manner.KILLED_BEFORE, Manner.KILLED_AFTER])
+@pytest.mark.parametrize("start", STARTS)
+def test_resources_that_change_while_daemons_are_killed(
+    tmp_path: Path, manner: Manner, start: int
+) -> None:
+    fate = run(tmp_path, Fate(manner, start, EVERY), tale=hasty_story)
     assert len(fate.struck) >= 2, fate.struck

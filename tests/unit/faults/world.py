@@ -8,7 +8,7 @@ that may go wrong. What must never happen is looked at in each of them.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -69,6 +69,7 @@ class World:
         self.all_at_once = all_at_once
         self.time = 1000.0
         self.told: list[str] = []
+        self.at_kill: Callable[[], None] | None = None
         for name in ("manifests", "state/crd", "state/frr", "frr"):
             (root / name).mkdir(parents=True)
         for kind in DOCUMENTS:
@@ -131,6 +132,8 @@ class World:
             for other in self.daemons if self.all_at_once else [name]:
                 self.daemons[other] = None
             self.fate.new_life()
+            if self.at_kill is not None:
+                self.at_kill()
             return 0.0
         finally:
             self._whole()
