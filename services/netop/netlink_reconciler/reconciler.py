@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from netop.common.backoff import Backoff
@@ -54,12 +53,6 @@ class Watch(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    desired: Desired
-    served: Served | None
-
-
 class LinkReconciler:
     """Keeps the links of this node as the documents ask."""
 
@@ -90,18 +83,18 @@ class LinkReconciler:
         """Look at everything, put right what is wrong, publish, and report."""
         with self._watch.quiet():
             try:
-                inputs = self._read()
-                if inputs is None:
+                desired = self._read()
+                if desired is None:
                     return Report(WAITING)
                 # In a thread, because removing hundreds of links takes seconds, and the
                 # watchdog wants its ping meanwhile.
-                plan, actual = await asyncio.to_thread(self._converge, inputs)
+                plan, actual = await asyncio.to_thread(self._converge, desired)
             except DocumentError as error:
                 return self._trouble(f"{UNCHANGED}: {error}", Message.DOCUMENT_DAMAGED)
             except KernelError as error:
                 return self._trouble(f"{UNCHANGED}: {error}", Message.KERNEL_UNREADABLE)
-            self._watch.watch(Interest.of(actual, inputs.desired.node))
-            return self._publish(plan, links_document(inputs.desired, plan, actual))
+            self._watch.watch(Interest.of(actual, desired.node))
+            return self._publish(plan, links_document(desired, plan, actual))
 
     def _trouble(self, sentence: str, message: Message) -> Report:
         """Tell what keeps the whole pass from its end, and try again later."""
@@ -128,41 +121,41 @@ class LinkReconciler:
             status(document), min((wait for wait in waits if wait is not None), default=None)
         )
 
-    def _read(self) -> _Inputs | None:
+    def _read(self) -> Desired | None:
         desired = self._store.read(Desired)
-        if desired is None:
-            return None
-        if self._journal.generation != desired.generation:
-            self._patience.hasten()
-        self._journal.generation = desired.generation
-        return _Inputs(desired, self._store.read(Served))
+        if desired is not None:
+            if self._journal.generation != desired.generation:
+                self._patience.hasten()
+            self._journal.generation = desired.generation
+        return desired
 
-    def _converge(self, inputs: _Inputs) -> tuple[Plan, Actual]:
+    def _converge(self, desired: Desired) -> tuple[Plan, Actual]:
         """Look, plan and act until nothing is left to do, or until it is no use."""
         first = True
         for _ in range(ROUNDS):
-            plan, actual = self._look(inputs)
+            plan, actual = self._look(desired)
             if first:
-                self._note_repairs(plan, inputs.desired)
+                self._note_repairs(plan, desired)
                 first = False
             if not plan.steps:
                 break
             self._act(plan)
         else:
-            plan, actual = self._look(inputs)
-        self._note_settled(plan, inputs.desired)
+            plan, actual = self._look(desired)
+        self._note_settled(plan, desired)
         return plan, actual
 
-    def _look(self, inputs: _Inputs) -> tuple[Plan, Actual]:
-        node = inputs.desired.node
+    def _look(self, desired: Desired) -> tuple[Plan, Actual]:
+        node = desired.node
         # What happened before the look is seen by it.
         self._watch.drain()
         actual = self._kernel.observe(node, tables=False)
-        if lacks_table(inputs.desired, actual):
+        if lacks_table(desired, actual):
             actual = self._kernel.observe(node, tables=True)
-        served = inputs.served
+        # Last of all: a link that FRR is about to get a session over shall not go.
+        served = self._store.read(Served)
         plan = make_plan(
-            inputs.desired,
+            desired,
             served,
             actual,
             held=self._patience.held(),
