@@ -19,7 +19,7 @@ from netop.common.documents import Desired, Links, Served
 from netop.common.store import Store
 from netop.common.tally import FILE, Count, Tally
 from netop.frr_templater.apply import Applier
-from netop.frr_templater.comparison import Comparison
+from netop.frr_templater.comparison import Comparison, Remembered
 from netop.frr_templater.files import Files
 from netop.frr_templater.frr import Frr
 from netop.frr_templater.keeper import COUNTED, Keeper
@@ -49,8 +49,10 @@ async def _run() -> None:
     frr = Frr(scratch=store.path(Served).parent, alive=lives.alive)
     unit = Service(UNIT, lambda: _wake(daemons))
     journal = production_journal(IDENTIFIER)
-    memory = StateFile(Path(os.environ.get("STATE_DIRECTORY") or STATE_DIRECTORY) / "state.json")
-    applier = Applier(Comparison(frr), unit, journal_words(UNIT), time.time, asyncio.sleep)
+    directory = Path(os.environ.get("STATE_DIRECTORY") or STATE_DIRECTORY)
+    memory = StateFile(directory / "state.json")
+    comparison = Comparison(frr, Remembered(directory / "compared.json"))
+    applier = Applier(comparison, unit, journal_words(UNIT), time.time, asyncio.sleep)
     tally = Tally(store.path(Served).with_name(FILE))
     tally.know(Count.FRR_RELOADS, COUNTED)
     tally.save()

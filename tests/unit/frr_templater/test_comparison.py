@@ -4,17 +4,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netop.frr_templater.comparison import Comparison
+from netop.frr_templater.comparison import Comparison, Remembered
 from netop.frr_templater.differences import Difference
 from netop.frr_templater.frr import Facts
 from tests.unit.frr_templater.fakes import lines_of
 
 BASE = "router bgp 64512\n neighbor 192.0.2.254 remote-as external\nexit\n"
+
+
+#: A file that can neither be read nor written.
+NOTHING = Remembered(Path("/proc/none/compared.json"))
 
 
 @dataclass
@@ -51,7 +56,7 @@ def prefix(*numbers: int) -> str:
 
 async def test_what_frr_took_over_word_by_word_needs_no_second_comparison() -> None:
     frr = Frr(BASE + "hostname node\n" + prefix(1))
-    comparison = Comparison(frr)
+    comparison = Comparison(frr, NOTHING)
     first = await comparison.differences(BASE + prefix(1))
     assert [str(difference) for difference in first] == ["no hostname node"]
     frr.running = BASE + "hostname node\n" + prefix(2, 3)
@@ -72,7 +77,7 @@ async def test_what_frr_took_over_word_by_word_needs_no_second_comparison() -> N
 )
 async def test_anything_else_is_compared_in_full(running: str) -> None:
     frr = Frr(BASE + prefix(1))
-    comparison = Comparison(frr)
+    comparison = Comparison(frr, NOTHING)
     assert await comparison.differences(BASE + prefix(1)) == ()
     frr.running = running
     assert await comparison.differences(BASE + prefix(1, 2)) == compared(
@@ -85,7 +90,7 @@ async def test_a_configuration_that_changes_during_the_comparison_is_no_ground_t
     None
 ):
     frr = Frr(BASE, meanwhile=[BASE + prefix(1)])
-    comparison = Comparison(frr)
+    comparison = Comparison(frr, NOTHING)
     await comparison.differences(BASE)
     await comparison.differences(BASE)
     assert frr.asked == 2
@@ -102,8 +107,25 @@ async def test_it_never_says_anything_else_than_frr_reload(
     steps: list[tuple[set[int], set[int], bool]],
 ) -> None:
     frr = Frr(BASE)
-    comparison = Comparison(frr)
+    comparison = Comparison(frr, NOTHING)
     for wanted, has, obedient in steps:
         text = BASE + prefix(*wanted)
         frr.running = text + "hostname node\n" if obedient else prefix(*has) + BASE
         assert await comparison.differences(text) == compared(text, frr.running)
+
+
+async def test_after_a_restart_the_very_same_two_need_no_comparison(tmp_path: Path) -> None:
+    path = tmp_path / "compared.json"
+    frr = Frr(BASE + "hostname node\n" + prefix(1))
+    text = BASE + prefix(1)
+    first = await Comparison(frr, Remembered(path)).differences(text)
+    assert await Comparison(frr, Remembered(path)).differences(text) == first
+    assert (frr.asked, path.stat().st_mode & 0o777) == (1, 0o600)
+    frr.running += prefix(2)
+    assert await Comparison(frr, Remembered(path)).differences(text) == compared(text, frr.running)
+    assert frr.asked == 2
+    for damage in ("", "{", "[]", '{"of": 1, "found": []}', path.read_text().replace("add", "ad")):
+        path.write_text(damage)
+        found = await Comparison(frr, Remembered(path)).differences(text)
+        assert found == compared(text, frr.running)
+    assert frr.asked == 7
