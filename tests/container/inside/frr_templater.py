@@ -318,8 +318,9 @@ def test_zebra_ends_while_the_unit_stays_active() -> None:
     kill("zebra.pid", signal.SIGKILL)
     wait_until(lambda: "zebra of FRR does not run" in journal(began), "it is told", 10)
     wait_until(lambda: re.search(r"started anew \(.*zebra", journal(began)), "it is back", 240)
+    # Of a configuration that FRR is still reading, nothing is said at the first look.
+    wait_until(lambda: bindings() == {"vr.blue": 100}, "it has read its file", 120)
     wait_until(lambda: status() == "2 VRFs served, generation 1", "it is verified", 120)
-    assert bindings() == {"vr.blue": 100}
 
 
 def test_bgpd_hangs(node: Documents) -> None:
