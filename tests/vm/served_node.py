@@ -109,6 +109,18 @@ spec:
             timeout=PATIENCE,
         )
 
+    def await_good_input(self, why: str) -> None:
+        """Wait until the demo's resources are all there is, with nothing to complain about.
+
+        The whole line counts: with a complaint, it begins the same.
+        """
+        self.machine.wait_until(
+            "systemctl show --value --property=StatusText netop-crd-watcher.service"
+            " | tee /dev/stderr | grep -qxE '3 VRFs from 3 resources, generation [0-9]+'",
+            why=why,
+            timeout=PATIENCE,
+        )
+
     def links(self) -> dict[str, int]:
         """The links by name, with their ifindex."""
         shown = json.loads(self.machine.output("ip -json link"))

@@ -29,7 +29,7 @@ def as_before(node: ServedNode) -> Iterator[None]:
     yield
     node.machine.run("rm -f /etc/netop/manifests/rubbish.yaml")
     node.machine.write(CONFIG, CONFIG_TEXT)
-    node.await_status("crd-watcher", "3 VRFs from 3 resources, gen", "the rubbish to be forgotten")
+    node.await_good_input("the rubbish to be forgotten")
     node.await_served(node.generation())
     assert node.running() == running
 
