@@ -11,6 +11,7 @@ import ipaddress
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import ClassVar, Self
 
 from netop.common import names
@@ -100,7 +101,11 @@ class Desired(Document):
 
     def vrf(self, name: str) -> DesiredVrf | None:
         """Return the VRF of that name, or None."""
-        return next((vrf for vrf in self.vrfs if vrf.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, DesiredVrf]:
+        return {vrf.name: vrf for vrf in self.vrfs}
 
     @classmethod
     def parse(cls, field: Field) -> Self:
@@ -276,7 +281,11 @@ class Served(Document):
 
     def serves(self, name: str, vni: int | None) -> bool:
         """Return whether FRR serves that VRF with that very VNI."""
-        return ServedVrf(name, vni) in self.vrfs
+        return ServedVrf(name, vni) in self._all
+
+    @cached_property
+    def _all(self) -> frozenset[ServedVrf]:
+        return frozenset(self.vrfs)
 
     @classmethod
     def parse(cls, field: Field) -> Self:

@@ -161,7 +161,7 @@ class Node:
     def look(self) -> Remains:
         """Return what there is; raises KernelError, RtnetlinkError, OSError."""
         text = self.files.read() or ""
-        own = self.links.observe(NOTHING.node, tables=False).own()
+        own = self.links.observe(NOTHING.node, tables=False).own
         names = tuple(sorted(link.name for link in own))
         interfaces = {
             name: index for name, index in sorted(self.filters.where().items()) if name not in names
@@ -196,7 +196,7 @@ class Node:
             self.command(["systemctl", "reload", "frr.service"])
 
     def _dismiss_neighbors(self) -> None:
-        own = self.links.observe(NOTHING.node, tables=False).own()
+        own = self.links.observe(NOTHING.node, tables=False).own
         gone = {link.name for link in own if link.attributes.kind == Kind.VRF}
         running = self.command(["vtysh", "-c", "show running-config bgpd no-header"])
         if commands := farewell(running, gone):

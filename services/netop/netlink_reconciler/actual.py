@@ -39,13 +39,21 @@ class Actual:
         """Return the IPv4 addresses of the underlay or the cluster bridge."""
         return tuple(address for link, address in self.addresses if link == name)
 
+    @cached_property
     def own(self) -> tuple[Link, ...]:
-        """Return the links that netop made and that still have their names."""
+        """The links that netop made and that still have their names."""
         return tuple(link for link in self.links if link.own)
 
-    def own_of(self, vrf: str) -> tuple[Link, ...]:
-        """Return the links that netop made for the VRF."""
-        return tuple(link for link in self.links if link.own and link.vrf == vrf)
+    @cached_property
+    def _identities_by_link(self) -> dict[str, list[Identity]]:
+        found: dict[str, list[Identity]] = {}
+        for identity in sorted(self.identities, key=lambda each: each.address.packed):
+            found.setdefault(identity.link, []).append(identity)
+        return found
+
+    def identities_of(self, link: str) -> tuple[Identity, ...]:
+        """Return the host addresses of a VRF, in the order of their numbers."""
+        return tuple(self._identities_by_link.get(link, ()))
 
     def without(self, names: Iterable[str]) -> Actual:
         """Return what is left once these links are deleted.

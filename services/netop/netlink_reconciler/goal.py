@@ -30,7 +30,7 @@ def goals(desired: Desired, served: Served | None, actual: Actual) -> dict[str, 
             known = served.serves(vrf.name, vrf.vni) if served else _is_up(vrf, actual)
             found[vrf.name] = Goal.UP if known else Goal.PREPARED
     held = peered_vrfs(served, actual)
-    for link in actual.own():
+    for link in actual.own:
         name = link.vrf
         if name is not None and name not in found:
             found[name] = Goal.LEAVING if name in held else Goal.REMOVED
@@ -43,7 +43,7 @@ def peered_vrfs(served: Served | None, actual: Actual) -> frozenset[str]:
     Where nobody knows, those are meant that have a link which is up.
     """
     if served is None:
-        return frozenset(link.vrf for link in actual.own() if link.up and link.vrf)
+        return frozenset(link.vrf for link in actual.own if link.up and link.vrf)
     return frozenset(vrf.name for vrf in served.vrfs if vrf.vni is not None) | {*served.trying}
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
+from operator import attrgetter
 
 from netop.common.edge import Field, FieldError
 from netop.common.names import LinkNames, vrf_name
@@ -70,13 +73,17 @@ class Attributes:
 
     def differences(self, wanted: Attributes) -> tuple[Difference, ...]:
         """Return where this link is not what `wanted` cares about, in order of change."""
-        found: list[Difference] = []
-        for field in dataclasses.fields(wanted):
-            old: Value = getattr(self, field.name)
-            new: Value = getattr(wanted, field.name)
-            if new is not None and old != new:
-                found.append(Difference(field.name, old, new))
-        return tuple(found)
+        compared = zip(_NAMES, _VALUES(self), _VALUES(wanted), strict=True)
+        return tuple(
+            Difference(name, old, new)
+            for name, old, new in compared
+            if new is not None and old != new
+        )
+
+
+# Five links of each VRF are compared in each look.
+_NAMES = tuple(field.name for field in dataclasses.fields(Attributes))
+_VALUES: Callable[[Attributes], tuple[Value, ...]] = attrgetter(*_NAMES)
 
 
 # Everything else can be changed while the link lives: the kernel answers "Cannot change
@@ -123,12 +130,12 @@ class Link:
     up: bool
     attributes: Attributes
 
-    @property
+    @cached_property
     def vrf(self) -> str | None:
         """The VRF whose links have such a name, or None. It says nothing about ownership."""
         return vrf_of(self.name)
 
-    @property
+    @cached_property
     def own(self) -> bool:
         """True where netop made this link, by one of its two marks.
 

@@ -95,7 +95,7 @@ def _addresses(ip: IPRoute, index: int) -> list[IPv4Address]:
 
 
 def _identities(ip: IPRoute, found: Actual) -> frozenset[Identity]:
-    vrfs = {link.index: link.name for link in found.own() if link.attributes.kind == Kind.VRF}
+    vrfs = {link.index: link.name for link in found.own if link.attributes.kind == Kind.VRF}
     if not vrfs:
         return frozenset()
     return frozenset(_answered(lambda: tuple(dump_identities(ip, vrfs)), RTM_GETADDR))

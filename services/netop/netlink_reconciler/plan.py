@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Address
 
 from netop.common.documents import Desired, Served
@@ -39,9 +40,17 @@ class Plan:
     asking: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
+    @cached_property
+    def by_vrf(self) -> Mapping[str, tuple[Step, ...]]:
+        """The steps for each VRF that has some."""
+        found: dict[str, list[Step]] = {}
+        for step in self.steps:
+            found.setdefault(step.vrf, []).append(step)
+        return {vrf: tuple(steps) for vrf, steps in found.items()}
+
     def steps_of(self, vrf: str) -> tuple[Step, ...]:
         """Return the steps for one VRF."""
-        return tuple(step for step in self.steps if step.vrf == vrf)
+        return self.by_vrf.get(vrf, ())
 
 
 def make_plan(
@@ -104,7 +113,7 @@ class _Numbers:
     @classmethod
     def of_links(cls, actual: Actual, left: Actual, index_first: int) -> _Numbers:
         # Behind our highest: who follows links by index shall not take a new one for an old.
-        highest = max((link.index for link in actual.own()), default=0)
+        highest = max((link.index for link in actual.own), default=0)
         taken = frozenset(link.index for link in actual.links)
         return cls(left, taken, max(index_first, highest + 1))
 
@@ -163,9 +172,9 @@ def _addresses(
     assert isinstance(underlay, IPv4Address)
     right = identities_of(name, underlay)
     # What the kernel had on a link that is made anew went with the old one.
-    there = left.identities if name in left.by_name else frozenset()
-    for identity in sorted(there, key=str):
-        if identity.link == name and identity.marked and identity not in right:
+    there = left.identities_of(name) if name in left.by_name else ()
+    for identity in there:
+        if identity.marked and identity not in right:
             yield Address(vrf, identity, index, present=False)
     for identity in right:
         if identity not in there:
@@ -175,8 +184,8 @@ def _addresses(
 def _stale_routes(claimed: Claims, actual: Actual, left: Actual) -> Iterator[Route]:
     """Yield the removal of routes in tables that no VRF of ours has any more."""
     wanted = {link.attributes.table for links in claimed.wanted.values() for link in links}
-    kept = wanted | {link.attributes.table for link in left.own()}
-    owners = {link.attributes.table: link.vrf for link in actual.own()}
+    kept = wanted | {link.attributes.table for link in left.own}
+    owners = {link.attributes.table: link.vrf for link in actual.own}
     for backstop in sorted(actual.backstops):
         vrf = owners.get(backstop.table) or ""
         left_alone = vrf in claimed.refused or vrf in claimed.asking

@@ -38,7 +38,8 @@ def _problem(vrf: LinkedVrf, plan: Plan) -> Problem:
 
 def _linked(name: str, plan: Plan, actual: Actual) -> LinkedVrf:
     names = names_of(name)
-    own = {link.name: link for link in actual.own_of(name)}
+    found = (actual.by_name.get(link) for link in names.all())
+    own = {link.name: link for link in found if link is not None and link.own}
     error = _error(name, plan)
     vxlan, vrf = own.get(names.vxlan), own.get(names.vrf)
     return LinkedVrf(
