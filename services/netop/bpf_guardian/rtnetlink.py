@@ -11,7 +11,7 @@ from netop.common.netlink import (
     NLM_F_DUMP,
     NLM_F_REQUEST,
     RTM_NEWTFILTER,
-    IPRoute,
+    IPRSocket,
     NetlinkDumpInterrupted,
     NetlinkError,
     bpftcmsg,
@@ -31,7 +31,7 @@ class Rtnetlink:
     """A socket to this network namespace."""
 
     def __init__(self) -> None:
-        self._ip = IPRoute(
+        self._ip = IPRSocket(
             ext_ack=True, strict_check=True, groups=0, rcvbuf=_BUFFER, sndbuf=1 << 20
         )
         # pyroute2 does not know a BPF filter's id and tag; this message class does.
@@ -70,7 +70,7 @@ class Rtnetlink:
 def sample(request: Any, kind: int, most: int) -> list[Any]:
     """Return the first answers of a dump that may be long; raises RtnetlinkError."""
     # A socket of its own, so that the rest of the dump goes with it.
-    with IPRoute(strict_check=True, groups=0) as ip:
+    with IPRSocket(strict_check=True, groups=0) as ip:
         replies: Iterator[Any] = ip.nlm_request(request, kind, NLM_F_REQUEST | NLM_F_DUMP)
         try:
             return list(islice(replies, most))

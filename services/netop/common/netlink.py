@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from pyroute2 import IPRoute
+from netop.common.lean import import_lean
+
+import_lean("pyroute2")
+
 from pyroute2.netlink import (
     NLM_F_ACK,
     NLM_F_CREATE,
@@ -14,7 +17,6 @@ from pyroute2.netlink import (
     NLM_F_EXCL,
     NLM_F_REPLACE,
     NLM_F_REQUEST,
-    nla,
 )
 from pyroute2.netlink.exceptions import NetlinkDumpInterrupted, NetlinkError
 from pyroute2.netlink.rtnl import (
@@ -36,6 +38,7 @@ from pyroute2.netlink.rtnl import (
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import IFF_NOARP, IFF_UP, ifinfmsg
+from pyroute2.netlink.rtnl.iprsocket import IPRSocket
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from pyroute2.netlink.rtnl.tcmsg import sched_bpf, tcmsg
 
@@ -66,15 +69,13 @@ __all__ = [
     "RTM_NEWROUTE",
     "RTM_NEWTFILTER",
     "SO_RCVBUFFORCE",
-    "IPRoute",
+    "IPRSocket",
     "NetlinkDumpInterrupted",
     "NetlinkError",
     "bpftcmsg",
     "fibmsg",
     "ifaddrmsg",
     "ifinfmsg",
-    "inetlinkmsg",
-    "markedaddrmsg",
     "rtmsg",
 ]
 
@@ -108,37 +109,3 @@ class bpftcmsg(tcmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
         if self.get_attr("TCA_KIND") == "bpf":
             return bpftcmsg._BpfOptions
         return tcmsg.get_options(self, *arguments, **fields)
-
-
-@_map_of_its_own
-class inetlinkmsg(ifinfmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
-    """A link message that can set what sysctl shows below net.ipv4.conf."""
-
-    nla_map = tuple(
-        ("IFLA_AF_SPEC", "settings_by_family") if name == "IFLA_AF_SPEC" else (name, kind)
-        for name, kind in ifinfmsg.nla_map
-    )
-
-    class settings_by_family(nla):  # type: ignore[misc]  # noqa: D106, N801
-        nla_map = ((2, "AF_INET", "inet"),)
-
-        class inet(nla):  # type: ignore[misc]  # noqa: D106, N801
-            # linux/if_link.h
-            nla_map = ((1, "IFLA_INET_CONF", "settings"),)
-
-            class settings(nla):  # type: ignore[misc]  # noqa: D106, N801
-                # linux/ip.h; pyroute2 knows these for reading only.
-                nla_map = ((23, "IPV4_DEVCONF_ACCEPT_LOCAL", "uint32"),)
-
-
-@_map_of_its_own
-class markedaddrmsg(ifaddrmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
-    """An address message that can say who made the address."""
-
-    # linux/if_addr.h: 9 to 11, which pyroute2 0.7 leaves out.
-    nla_map = (
-        *ifaddrmsg.nla_map,
-        ("IFA_RT_PRIORITY", "uint32"),
-        ("IFA_TARGET_NETNSID", "int32"),
-        ("IFA_PROTO", "uint8"),
-    )

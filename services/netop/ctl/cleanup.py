@@ -22,7 +22,7 @@ from netop.frr_templater.template import BEGIN, END, HEADER
 from netop.netlink_reconciler.kernel import Kernel
 from netop.netlink_reconciler.kernel import RtnetlinkKernel as LinkKernel
 from netop.netlink_reconciler.link import Kind
-from netop.netlink_reconciler.observe import KernelError
+from netop.netlink_reconciler.observe import KernelError, no_tables
 from netop.netlink_reconciler.plan import make_plan
 from netop.netlink_reconciler.reconciler import ROUNDS
 
@@ -161,7 +161,7 @@ class Node:
     def look(self) -> Remains:
         """Return what there is; raises KernelError, RtnetlinkError, OSError."""
         text = self.files.read() or ""
-        own = self.links.observe(NOTHING.node, tables=False).own
+        own = self.links.observe(NOTHING.node, no_tables).own
         names = tuple(sorted(link.name for link in own))
         interfaces = {
             name: index for name, index in sorted(self.filters.where().items()) if name not in names
@@ -196,7 +196,7 @@ class Node:
             self.command(["systemctl", "reload", "frr.service"])
 
     def _dismiss_neighbors(self) -> None:
-        own = self.links.observe(NOTHING.node, tables=False).own
+        own = self.links.observe(NOTHING.node, no_tables).own
         gone = {link.name for link in own if link.attributes.kind == Kind.VRF}
         running = self.command(["vtysh", "-c", "show running-config bgpd no-header"])
         if commands := farewell(running, gone):
@@ -205,7 +205,7 @@ class Node:
 
     def _clean_links(self) -> None:
         for _ in range(ROUNDS):
-            actual = self.links.observe(NOTHING.node, tables=False)
+            actual = self.links.observe(NOTHING.node, no_tables)
             plan = make_plan(NOTHING, NOTHING_SERVED, actual)
             if not plan.steps:
                 return

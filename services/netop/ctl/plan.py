@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from netop.common.documents import (
     Desired,
@@ -27,6 +28,7 @@ from netop.netlink_reconciler.observe import KernelError
 from netop.netlink_reconciler.plan import make_plan
 from netop.netlink_reconciler.step import Delete
 from netop.netlink_reconciler.story import sentences
+from netop.netlink_reconciler.table import tables_lacking
 
 _NO_RELOAD = Reload(ReloadResult.NONE, "", 0, 0, "", ())
 
@@ -92,7 +94,7 @@ def _before(store: Store) -> Desired | None:
 def _look(desired: Desired) -> Actual:
     kernel = RtnetlinkKernel()
     try:
-        return kernel.observe(desired.node, tables=True)
+        return kernel.observe(desired.node, partial(tables_lacking, desired))
     finally:
         kernel.close()
 

@@ -20,15 +20,15 @@ class Actual:
 
     `addresses` are the IPv4 addresses of the underlay link and of the cluster bridge,
     the primary ones first. `backstops` are the routes that netop made, `identities` the
-    host addresses of its VRFs. `busy_tables` are routing tables that routes or rules of
-    others use; it may be empty where no table had to be chosen.
+    host addresses of its VRFs. `free_tables` are routing tables of the node's range that
+    nobody uses, as many as were asked for or as there are.
     """
 
     links: tuple[Link, ...]
     addresses: tuple[tuple[str, IPv4Address], ...] = ()
     backstops: frozenset[Backstop] = frozenset()
     identities: frozenset[Identity] = frozenset()
-    busy_tables: frozenset[int] = frozenset()
+    free_tables: tuple[int, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, Link]:

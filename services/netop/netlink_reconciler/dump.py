@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A dump of all links, read no further than netop needs.
+"""Dumps of links, routes and addresses, read no further than netop needs.
 
-pyroute2 decodes all sixty attributes of a link, which takes half a millisecond; a node
-has hundreds of links, and each pass looks at all of them. This walks the attributes and
-decodes ten (netlink(7), rtnetlink(7), include/uapi/linux/if_link.h).
+A link has some sixty attributes, a node hundreds of links, and each pass looks at all of
+them. This walks the attributes and decodes ten.
 """
 
 from __future__ import annotations
 
-import struct
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6
 from typing import Any
@@ -19,73 +17,50 @@ from typing import Any
 from netop.common.netlink import (
     IFF_NOARP,
     IFF_UP,
-    NLM_F_DUMP,
-    NLM_F_REQUEST,
     RTM_GETADDR,
     RTM_GETLINK,
+    RTM_GETROUTE,
     RTM_NEWADDR,
     RTM_NEWLINK,
-    IPRoute,
-    ifaddrmsg,
-    ifinfmsg,
+    RTM_NEWROUTE,
 )
-from netop.netlink_reconciler.identity import PROTOCOL, Identity
+from netop.netlink_reconciler import uapi
+from netop.netlink_reconciler.backstop import METRIC, PROTOCOL, Backstop
+from netop.netlink_reconciler.exchange import Exchange
+from netop.netlink_reconciler.identity import PROTOCOL as ADDRESS_PROTOCOL
+from netop.netlink_reconciler.identity import Identity
 from netop.netlink_reconciler.link import Attributes, Kind, Link
-from netop.netlink_reconciler.message import ADDR_GEN_NONE
-
-# include/uapi/linux/rtnetlink.h: RTEXT_FILTER_SKIP_STATS.
-_SKIP_STATS = 1 << 3
-
-_HEADER = struct.Struct("=IHHII")
-_IFINFOMSG = struct.Struct("=BxHiII")
-_IFADDRMSG = struct.Struct("=BBBBI")
-_ATTRIBUTE = struct.Struct("=HH")
-_TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
-
-_ADDRESS, _IFNAME, _MTU, _LINK, _MASTER = 1, 3, 4, 5, 10
-_LINKINFO, _IFALIAS, _AF_SPEC, _GROUP, _LINK_NETNSID = 18, 20, 26, 27, 37
-_INFO_KIND, _INFO_DATA, _SLAVE_KIND, _SLAVE_DATA = 1, 2, 4, 5
-_VRF_TABLE = 1
-_VXLAN_ID, _VXLAN_LINK, _VXLAN_LOCAL, _VXLAN_LEARNING = 1, 3, 4, 7
-_VXLAN_PORT, _VXLAN_GROUP6, _VXLAN_LOCAL6 = 15, 16, 17
-_BRPORT_MODE, _BRPORT_LEARNING = 4, 8
-_INET6_ADDR_GEN_MODE = 8
-# An array of 32 bits each; include/uapi/linux/ip.h numbers them from 1.
-_INET_CONF, _DEVCONF_ACCEPT_LOCAL = 1, 23
-# include/uapi/linux/if_addr.h
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_PROTO = 1, 2, 11
-
-_Attributes = dict[int, bytes]
+from netop.netlink_reconciler.wire import Attributes as Found
+from netop.netlink_reconciler.wire import number, number_in, request, text_in, walk
 
 
 @dataclass(frozen=True)
 class _Reply:
     index: int
     flags: int
-    attributes: _Attributes
+    attributes: Found
 
-    @property
+    @cached_property
     def name(self) -> str:
-        return _text(self.attributes, _IFNAME)
+        return text_in(self.attributes, uapi.IFLA_IFNAME)
 
 
-def dump_links(ip: IPRoute) -> tuple[Link, ...]:
-    """Return all links of the namespace; raises what `nlm_request` does."""
-    request = ifinfmsg()
-    request["attrs"] = [("IFLA_EXT_MASK", _SKIP_STATS)]
-    return parse_links(_dump(ip, request, RTM_GETLINK, RTM_NEWLINK))
+def dump_links(exchange: Exchange) -> tuple[Link, ...]:
+    """Return all links of the namespace; raises what `Exchange.dump` does."""
+    mask = number(uapi.IFLA_EXT_MASK, uapi.RTEXT_FILTER_SKIP_STATS)
+    asked = request(RTM_GETLINK, 0, uapi.IFINFOMSG.pack(0, 0, 0, 0, 0), mask)
+    return parse_links(exchange.dump(asked, RTM_NEWLINK))
 
 
-def dump_identities(ip: IPRoute, vrfs: Mapping[int, str]) -> frozenset[Identity]:
+def dump_identities(exchange: Exchange, vrfs: Mapping[int, str]) -> frozenset[Identity]:
     """Return the host addresses of these VRFs, which are named by ifindex.
 
-    Raises what `nlm_request` does.
+    Raises what `Exchange.dump` does.
     """
     found: set[Identity] = set()
     for family in (AF_INET, AF_INET6):
-        request = ifaddrmsg()
-        request["family"] = family
-        for message in _dump(ip, request, RTM_GETADDR, RTM_NEWADDR):
+        asked = request(RTM_GETADDR, 0, uapi.IFADDRMSG.pack(family, 0, 0, 0, 0))
+        for message in exchange.dump(asked, RTM_NEWADDR):
             identity = parse_identity(message, vrfs)
             if identity is not None:
                 found.add(identity)
@@ -94,29 +69,59 @@ def dump_identities(ip: IPRoute, vrfs: Mapping[int, str]) -> frozenset[Identity]
 
 def parse_identity(message: bytes, vrfs: Mapping[int, str]) -> Identity | None:
     """Return the address that an RTM_NEWADDR message tells of, where it is a VRF's host's."""
-    family, length, _flags, _scope, index = _IFADDRMSG.unpack_from(message, _HEADER.size)
+    family, length, _flags, _scope, index = uapi.IFADDRMSG.unpack_from(message, uapi.HEADER.size)
     if index not in vrfs or length != (32 if family == AF_INET else 128):
         return None
-    attributes = _walk(message, _HEADER.size + _IFADDRMSG.size)
-    value = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS, b"")
+    attributes = walk(message, uapi.HEADER.size + uapi.IFADDRMSG.size)
+    value = attributes.get(uapi.IFA_LOCAL) or attributes.get(uapi.IFA_ADDRESS, b"")
     address = IPv4Address(value) if family == AF_INET else IPv6Address(value)
-    return Identity(vrfs[index], address, attributes.get(_IFA_PROTO) == bytes([PROTOCOL]))
+    marked = attributes.get(uapi.IFA_PROTO) == bytes([ADDRESS_PROTOCOL])
+    return Identity(vrfs[index], address, marked)
 
 
-def _dump(ip: IPRoute, request: Any, asked: int, answered: int) -> Iterator[bytes]:
-    """Yield the messages of a dump as they are."""
+def dump_backstops(exchange: Exchange) -> frozenset[Backstop]:
+    """Return the routes of last resort that netop made; raises what `Exchange.dump` does."""
+    found: set[Backstop] = set()
+    for family in (AF_INET, AF_INET6):
+        # Strict checking lets the kernel filter (NETLINK_GET_STRICT_CHK).
+        asked = request(RTM_GETROUTE, 0, uapi.RTMSG.pack(family, 0, 0, 0, 0, PROTOCOL, 0, 0, 0))
+        for message in exchange.dump(asked, RTM_NEWROUTE):
+            backstop = parse_backstop(message)
+            # Without IPv6 in the kernel the question is answered for IPv4.
+            if backstop is not None and backstop.family == family:
+                found.add(backstop)
+    return frozenset(found)
 
-    def parse(data: bytes, offset: int, length: int) -> Any:
-        kind, flags, sequence = _HEADER.unpack_from(data, offset)[1:4]
-        if kind != answered:
-            # The end of the dump, or an error: pyroute2 knows what to do.
-            return ip.marshal.parse_one_message(kind, flags, sequence, data, offset, length)
-        header = {"type": kind, "flags": flags, "sequence_number": sequence, "error": None}
-        return {"header": header, "reply": bytes(data[offset : offset + length])}
 
-    for answer in ip.nlm_request(request, asked, NLM_F_REQUEST | NLM_F_DUMP, parser=parse):
-        if "reply" in answer:
-            yield answer["reply"]
+def has_routes(exchange: Exchange, family: int, table: int) -> bool:
+    """Say whether a table has routes that are not netop's; raises what `Exchange.dump` does.
+
+    It stops at the first, so `exchange` is of no use to others afterwards.
+    """
+    body = uapi.RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
+    asked = request(RTM_GETROUTE, 0, body, number(uapi.RTA_TABLE, table))
+    return any(
+        _route_table(message) == table and parse_backstop(message) is None
+        for message in exchange.dump(asked, RTM_NEWROUTE)
+    )
+
+
+def parse_backstop(message: bytes) -> Backstop | None:
+    """Return what an RTM_NEWROUTE message tells of, where it is a route of last resort."""
+    fields = uapi.RTMSG.unpack_from(message, uapi.HEADER.size)
+    family, length, protocol, kind = fields[0], fields[1], fields[5], fields[7]
+    if (length, protocol, kind) != (0, PROTOCOL, uapi.RTN_UNREACHABLE):
+        return None
+    attributes = walk(message, uapi.HEADER.size + uapi.RTMSG.size)
+    if number_in(attributes, uapi.RTA_PRIORITY) != METRIC:
+        return None
+    return Backstop(_route_table(message), family)
+
+
+def _route_table(message: bytes) -> int:
+    small: int = uapi.RTMSG.unpack_from(message, uapi.HEADER.size)[4]
+    table = number_in(walk(message, uapi.HEADER.size + uapi.RTMSG.size), uapi.RTA_TABLE)
+    return small if table is None else table
 
 
 def parse_links(messages: Iterable[bytes]) -> tuple[Link, ...]:
@@ -127,51 +132,38 @@ def parse_links(messages: Iterable[bytes]) -> tuple[Link, ...]:
 
 
 def _reply(message: bytes) -> _Reply:
-    _family, _type, index, flags, _change = _IFINFOMSG.unpack_from(message, _HEADER.size)
-    return _Reply(index, flags, _walk(message, _HEADER.size + _IFINFOMSG.size))
-
-
-def _walk(data: bytes, offset: int = 0) -> _Attributes:
-    """Return the attributes by type; of two of one type, the last."""
-    found: _Attributes = {}
-    end = len(data)
-    while offset + _ATTRIBUTE.size <= end:
-        length, kind = _ATTRIBUTE.unpack_from(data, offset)
-        if length < _ATTRIBUTE.size:
-            break
-        found[kind & _TYPE] = bytes(data[offset + _ATTRIBUTE.size : offset + length])
-        offset += (length + 3) & ~3
-    return found
+    _family, _type, index, flags, _change = uapi.IFINFOMSG.unpack_from(message, uapi.HEADER.size)
+    return _Reply(index, flags, walk(message, uapi.HEADER.size + uapi.IFINFOMSG.size))
 
 
 def _link(reply: _Reply, names: dict[int, str]) -> Link:
     attributes = reply.attributes
-    info = _walk(attributes.get(_LINKINFO, b""))
-    kind = _text(info, _INFO_KIND)
-    data = _walk(info.get(_INFO_DATA, b""))
+    info = walk(attributes.get(uapi.IFLA_LINKINFO, b""))
+    kind = text_in(info, uapi.IFLA_INFO_KIND)
+    data = walk(info.get(uapi.IFLA_INFO_DATA, b""))
     own: dict[str, Any] = {}
     if kind == Kind.VRF:
-        own = {"table": _number(data, _VRF_TABLE)}
+        own = {"table": number_in(data, uapi.IFLA_VRF_TABLE)}
     elif kind == Kind.VETH:
         # With IFLA_LINK_NETNSID the number counts in another namespace.
-        away = _LINK_NETNSID in attributes
-        own = {"peer": "" if away else _name(names, attributes, _LINK)}
+        away = uapi.IFLA_LINK_NETNSID in attributes
+        own = {"peer": "" if away else _name(names, attributes, uapi.IFLA_LINK)}
     elif kind == Kind.VXLAN:
         own = _tunnel(data, names)
-    if _text(info, _SLAVE_KIND) == "bridge":
-        port = _walk(info.get(_SLAVE_DATA, b""))
+    if text_in(info, uapi.IFLA_INFO_SLAVE_KIND) == "bridge":
+        port = walk(info.get(uapi.IFLA_INFO_SLAVE_DATA, b""))
         own |= {
-            "port_learning": bool(_number(port, _BRPORT_LEARNING)),
-            "hairpin": bool(_number(port, _BRPORT_MODE)),
+            "port_learning": bool(number_in(port, uapi.IFLA_BRPORT_LEARNING)),
+            "hairpin": bool(number_in(port, uapi.IFLA_BRPORT_MODE)),
         }
     common = Attributes(
         kind=kind,
-        group=_number(attributes, _GROUP) or 0,
-        alias=_text(attributes, _IFALIAS),
-        mtu=_number(attributes, _MTU),
-        mac=attributes.get(_ADDRESS, b"").hex(":"),
+        group=number_in(attributes, uapi.IFLA_GROUP) or 0,
+        alias=text_in(attributes, uapi.IFLA_IFALIAS),
+        mtu=number_in(attributes, uapi.IFLA_MTU),
+        mac=attributes.get(uapi.IFLA_ADDRESS, b"").hex(":"),
         arp=not reply.flags & IFF_NOARP,
-        master=_name(names, attributes, _MASTER),
+        master=_name(names, attributes, uapi.IFLA_MASTER),
         link_local=_link_local(attributes),
         accept_local=_accept_local(attributes),
         **own,
@@ -179,47 +171,39 @@ def _link(reply: _Reply, names: dict[int, str]) -> Link:
     return Link(reply.index, reply.name, bool(reply.flags & IFF_UP), common)
 
 
-def _tunnel(data: _Attributes, names: dict[int, str]) -> dict[str, Any]:
+def _tunnel(data: Found, names: dict[int, str]) -> dict[str, Any]:
     local: IPv4Address | IPv6Address | None = None
-    if len(data.get(_VXLAN_LOCAL, b"")) == 4:
-        local = IPv4Address(data[_VXLAN_LOCAL])
+    if len(data.get(uapi.IFLA_VXLAN_LOCAL, b"")) == 4:
+        local = IPv4Address(data[uapi.IFLA_VXLAN_LOCAL])
     else:
-        local6 = data.get(_VXLAN_LOCAL6) or data.get(_VXLAN_GROUP6) or b""
+        local6 = data.get(uapi.IFLA_VXLAN_LOCAL6) or data.get(uapi.IFLA_VXLAN_GROUP6) or b""
         local = IPv6Address(local6) if len(local6) == 16 else None
     return {
-        "vni": _number(data, _VXLAN_ID),
-        "port": int.from_bytes(data.get(_VXLAN_PORT, b""), "big"),
-        "lower": _name(names, data, _VXLAN_LINK),
+        "vni": number_in(data, uapi.IFLA_VXLAN_ID),
+        "port": int.from_bytes(data.get(uapi.IFLA_VXLAN_PORT, b""), "big"),
+        "lower": _name(names, data, uapi.IFLA_VXLAN_LINK),
         "local": local,
-        "learning": bool(_number(data, _VXLAN_LEARNING)),
+        "learning": bool(number_in(data, uapi.IFLA_VXLAN_LEARNING)),
     }
 
 
-def _link_local(attributes: _Attributes) -> bool | None:
-    mode = _number(
-        _walk(_walk(attributes.get(_AF_SPEC, b"")).get(AF_INET6, b"")), _INET6_ADDR_GEN_MODE
-    )
+def _settings(attributes: Found, family: int) -> Found:
+    return walk(walk(attributes.get(uapi.IFLA_AF_SPEC, b"")).get(family, b""))
+
+
+def _link_local(attributes: Found) -> bool | None:
+    mode = number_in(_settings(attributes, AF_INET6), uapi.IFLA_INET6_ADDR_GEN_MODE)
     # Without IPv6 on the link there is nothing to compare, and nothing to change.
-    return None if mode is None else mode != ADDR_GEN_NONE
+    return None if mode is None else mode != uapi.IN6_ADDR_GEN_MODE_NONE
 
 
-def _accept_local(attributes: _Attributes) -> bool | None:
-    settings = _walk(_walk(attributes.get(_AF_SPEC, b"")).get(AF_INET, b"")).get(_INET_CONF, b"")
-    start = 4 * (_DEVCONF_ACCEPT_LOCAL - 1)
+def _accept_local(attributes: Found) -> bool | None:
+    settings = _settings(attributes, AF_INET).get(uapi.IFLA_INET_CONF, b"")
+    start = 4 * (uapi.IPV4_DEVCONF_ACCEPT_LOCAL - 1)
     # Without IPv4 on the link (an MTU below 68) there is nothing to compare either.
     return any(settings[start : start + 4]) if len(settings) >= start + 4 else None
 
 
-def _number(attributes: _Attributes, kind: int) -> int | None:
-    value = attributes.get(kind)
-    return None if value is None else int.from_bytes(value, sys.byteorder)
-
-
-def _name(names: dict[int, str], attributes: _Attributes, kind: int) -> str:
-    index = _number(attributes, kind)
+def _name(names: dict[int, str], attributes: Found, kind: int) -> str:
+    index = number_in(attributes, kind)
     return names.get(index, f"#{index}") if index else ""
-
-
-def _text(attributes: _Attributes, kind: int) -> str:
-    # The kernel takes any bytes for a name or an alias; ours are ASCII.
-    return attributes.get(kind, b"").rstrip(b"\0").decode("utf-8", "replace")

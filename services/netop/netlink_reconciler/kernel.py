@@ -3,23 +3,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 from collections.abc import Iterator, Sequence
-from socket import SOL_SOCKET
 from typing import Protocol
 
-from netop.common.netlink import SO_RCVBUFFORCE, IPRoute, NetlinkError
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
+from netop.netlink_reconciler.exchange import Exchange
 from netop.netlink_reconciler.message import message
-from netop.netlink_reconciler.observe import KernelError, observe
+from netop.netlink_reconciler.observe import KernelError, Observer, Tables
 from netop.netlink_reconciler.step import Address, Change, Delete, Failure, Route, Step
 
-# A reply that tells an error repeats its request; so many fit into the receive buffer even
-# where it cannot be enlarged.
+# What the buffers of a socket hold even where they cannot be enlarged: so many requests, and
+# as many errors.
 _CHUNK = 200
-_RECEIVE_BUFFER = 4 << 20
 # What is already gone needs no deleting: a link, a route.
 _GONE = {errno.ENODEV, errno.ESRCH}
 
@@ -27,8 +24,8 @@ _GONE = {errno.ENODEV, errno.ESRCH}
 class Kernel(Protocol):
     """What the reconciler needs of the kernel; tests have their own."""
 
-    def observe(self, node: NodeSettings, *, tables: bool) -> Actual:
-        """Return what there is now; raises KernelError."""
+    def observe(self, node: NodeSettings, tables: Tables) -> Actual:
+        """Return what there is now, and free tables; raises KernelError."""
         ...
 
     def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
@@ -40,17 +37,17 @@ class RtnetlinkKernel:
     """The kernel of this network namespace."""
 
     def __init__(self) -> None:
-        self._ip = IPRoute(ext_ack=True, strict_check=True)
-        with contextlib.suppress(PermissionError):
-            self._ip.setsockopt(SOL_SOCKET, SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        self._exchange = Exchange()
+        self._observer = Observer()
 
     def close(self) -> None:
-        """Close the socket."""
-        self._ip.close()
+        """Close the sockets."""
+        self._exchange.close()
+        self._observer.close()
 
-    def observe(self, node: NodeSettings, *, tables: bool) -> Actual:
-        """Return what there is now; raises KernelError."""
-        return observe(self._ip, node, tables=tables)
+    def observe(self, node: NodeSettings, tables: Tables) -> Actual:
+        """Return what there is now, and free tables; raises KernelError."""
+        return self._observer.observe(node, tables)
 
     def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
         """Carry out the steps in order and return those that were refused.
@@ -65,17 +62,13 @@ class RtnetlinkKernel:
 
     def _batch(self, steps: Sequence[Step]) -> Iterator[Failure]:
         try:
-            replies = tuple(
-                self._ip.nlm_request_batch([message(step) for step in steps], noraise=True)
-            )
+            refused = self._exchange.batch([message(step) for step in steps])
         except OSError as error:
             raise KernelError(f"the kernel's answers were lost: {error}") from error
-        if len(replies) != len(steps):
-            raise KernelError(f"{len(replies)} answers to {len(steps)} requests")
-        for step, reply in zip(steps, replies, strict=True):
-            refusal = reply["header"]["error"]
-            if isinstance(refusal, NetlinkError) and not (_removes(step) and refusal.code in _GONE):
-                yield Failure(step, str(refusal.args[1]))
+        for position, refusal in refused.items():
+            step = steps[position]
+            if not (_removes(step) and refusal.code in _GONE):
+                yield Failure(step, refusal.reason)
 
 
 def _removes(step: Step) -> bool:

@@ -3,64 +3,38 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from socket import AF_INET, AF_INET6
-from typing import Any
 
 from netop.common.netlink import (
     IFF_NOARP,
     IFF_UP,
-    NLM_F_ACK,
     NLM_F_CREATE,
     NLM_F_EXCL,
     NLM_F_REPLACE,
-    NLM_F_REQUEST,
     RTM_DELADDR,
     RTM_DELLINK,
     RTM_DELROUTE,
     RTM_NEWADDR,
     RTM_NEWLINK,
     RTM_NEWROUTE,
-    ifinfmsg,
-    inetlinkmsg,
-    markedaddrmsg,
-    rtmsg,
 )
+from netop.netlink_reconciler import uapi
 from netop.netlink_reconciler.backstop import METRIC, PROTOCOL
 from netop.netlink_reconciler.identity import PROTOCOL as ADDRESS_PROTOCOL
 from netop.netlink_reconciler.link import Attributes, Kind
 from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route, Step, Switch
+from netop.netlink_reconciler.wire import attribute, byte, nested, number, request, text
 
-# include/uapi/linux/if_link.h: enum in6_addr_gen_mode.
-ADDR_GEN_EUI64 = 0
-ADDR_GEN_NONE = 1
-# include/uapi/linux/if_addr.h.
-IFA_F_NODAD = 0x02
-# include/uapi/linux/rtnetlink.h.
-RTN_UNREACHABLE = 7
-
-_PLAIN = {
-    "group": "IFLA_GROUP",
-    "alias": "IFLA_IFALIAS",
-    "mtu": "IFLA_MTU",
-    "mac": "IFLA_ADDRESS",
-}
-_TUNNEL = {
-    "lower": "IFLA_VXLAN_LINK",
-    "local": "IFLA_VXLAN_LOCAL",
-    "learning": "IFLA_VXLAN_LEARNING",
-}
-# "mode" is the kernel's word for hairpin (br_netlink.c).
-_PORT = {"port_learning": "IFLA_BRPORT_LEARNING", "hairpin": "IFLA_BRPORT_MODE"}
-
-_Attributes = list[tuple[str, Any]]
+_PORT = {"port_learning": uapi.IFLA_BRPORT_LEARNING, "hairpin": uapi.IFLA_BRPORT_MODE}
 
 
-def message(step: Step) -> Any:
-    """Return the message that carries out `step`, ready for nlm_request_batch."""
+def message(step: Step) -> bytes:
+    """Return the message that carries out `step`, ready for `Exchange.batch`."""
     if isinstance(step, Create):
-        return _message(RTM_NEWLINK, step.index, _creation(step), NLM_F_CREATE | NLM_F_EXCL)
+        return _link(step.index, *_creation(step), flags=NLM_F_CREATE | NLM_F_EXCL)
     if isinstance(step, Delete):
-        return _message(RTM_DELLINK, step.index, [])
+        return request(RTM_DELLINK, 0, _body(step.index))
     if isinstance(step, Route):
         return _route(step)
     if isinstance(step, Address):
@@ -69,132 +43,132 @@ def message(step: Step) -> Any:
         return _flags(step.index, IFF_UP, on=step.up)
     if step.difference.attribute == "arp":
         return _flags(step.index, IFF_NOARP, on=not step.difference.new)
-    if step.difference.attribute == "accept_local":
-        return _inet(step.index, "IPV4_DEVCONF_ACCEPT_LOCAL", int(bool(step.difference.new)))
-    return _message(RTM_NEWLINK, step.index, _change(step))
+    return _link(step.index, _change(step))
 
 
-def _message(kind: int, index: int, attributes: _Attributes, flags: int = 0) -> Any:
-    built = ifinfmsg()
-    built["header"] = {"type": kind, "flags": NLM_F_REQUEST | NLM_F_ACK | flags}
-    built["index"] = index
-    built["attrs"] = attributes
-    return built
+def _body(index: int, *, flags: int = 0, change: int = 0) -> bytes:
+    return uapi.IFINFOMSG.pack(0, 0, index, flags, change)
 
 
-def _inet(index: int, setting: str, value: int) -> Any:
-    """Set what sysctl shows below net.ipv4.conf, without a sysctl (inet_set_link_af)."""
-    built = inetlinkmsg()
-    built["header"] = {"type": RTM_NEWLINK, "flags": NLM_F_REQUEST | NLM_F_ACK}
-    built["index"] = index
-    settings = {"attrs": [("IFLA_INET_CONF", {"attrs": [(setting, value)]})]}
-    built["attrs"] = [("IFLA_AF_SPEC", {"attrs": [("AF_INET", settings)]})]
-    return built
+def _link(index: int, *attributes: bytes, flags: int = 0) -> bytes:
+    return request(RTM_NEWLINK, flags, _body(index), *attributes)
 
 
-def _route(step: Route) -> Any:
-    built = rtmsg()
-    kind = RTM_NEWROUTE if step.present else RTM_DELROUTE
+def _flags(index: int, flag: int, *, on: bool) -> bytes:
+    return request(RTM_NEWLINK, 0, _body(index, flags=flag if on else 0, change=flag))
+
+
+def _route(step: Route) -> bytes:
+    family = step.backstop.family
+    body = uapi.RTMSG.pack(family, 0, 0, 0, 0, PROTOCOL, 0, uapi.RTN_UNREACHABLE, 0)
     # Replace, because somebody may have followed the kernel's advice before us.
     flags = NLM_F_CREATE | NLM_F_REPLACE if step.present else 0
-    built["header"] = {"type": kind, "flags": NLM_F_REQUEST | NLM_F_ACK | flags}
-    built["family"] = step.backstop.family
-    built["type"] = RTN_UNREACHABLE
-    built["proto"] = PROTOCOL
-    built["attrs"] = [("RTA_TABLE", step.backstop.table), ("RTA_PRIORITY", METRIC)]
-    return built
+    kind = RTM_NEWROUTE if step.present else RTM_DELROUTE
+    table = number(uapi.RTA_TABLE, step.backstop.table)
+    return request(kind, flags, body, table, number(uapi.RTA_PRIORITY, METRIC))
 
 
-def _address(step: Address) -> Any:
-    built = markedaddrmsg()
+def _address(step: Address) -> bytes:
     address = step.identity.address
+    family = AF_INET if address.version == 4 else AF_INET6
+    body = uapi.IFADDRMSG.pack(family, address.max_prefixlen, 0, 0, step.index)
+    values = [attribute(kind, address.packed) for kind in (uapi.IFA_LOCAL, uapi.IFA_ADDRESS)]
+    if not step.present:
+        return request(RTM_DELADDR, 0, body, *values)
+    # A VRF asks nobody whether an address is taken (NODAD).
+    values.append(number(uapi.IFA_FLAGS, uapi.IFA_F_NODAD))
+    values.append(byte(uapi.IFA_PROTO, ADDRESS_PROTOCOL))
     # Replace, because the same address may be there without the mark.
-    flags = NLM_F_CREATE | NLM_F_REPLACE if step.present else 0
-    kind = RTM_NEWADDR if step.present else RTM_DELADDR
-    built["header"] = {"type": kind, "flags": NLM_F_REQUEST | NLM_F_ACK | flags}
-    built["family"] = AF_INET if address.version == 4 else AF_INET6
-    built["index"] = step.index
-    built["prefixlen"] = address.max_prefixlen
-    built["attrs"] = [("IFA_LOCAL", str(address)), ("IFA_ADDRESS", str(address))]
-    if step.present:
-        # A VRF asks nobody whether an address is taken (NODAD).
-        built["attrs"] += [("IFA_FLAGS", IFA_F_NODAD), ("IFA_PROTO", ADDRESS_PROTOCOL)]
-    return built
+    return request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, body, *values)
 
 
-def _flags(index: int, flag: int, *, on: bool) -> Any:
-    built = _message(RTM_NEWLINK, index, [])
-    built["change"] = flag
-    built["flags"] = flag if on else 0
-    return built
-
-
-def _creation(step: Create) -> _Attributes:
+def _creation(step: Create) -> list[bytes]:
     wanted = step.link.attributes
-    attributes = _common(step.link.name, wanted)
+    made = _common(step.link.name, wanted)
     if step.master:
-        attributes.append(("IFLA_MASTER", step.master))
+        made.append(number(uapi.IFLA_MASTER, step.master))
+    data: list[bytes] = []
     if step.peer is not None:
-        end = {
-            "index": step.peer_index,
-            "attrs": _common(step.peer.name, step.peer.attributes),
-        }
-        attributes.append(_link_info(Kind.VETH, [("VETH_INFO_PEER", end)]))
+        end = _common(step.peer.name, step.peer.attributes)
+        peer = _body(step.peer_index) + b"".join(end)
+        data.append(attribute(uapi.VETH_INFO_PEER, peer))
     elif wanted.kind == Kind.VRF:
-        attributes.append(_link_info(Kind.VRF, [("IFLA_VRF_TABLE", wanted.table)]))
+        data.append(number(uapi.IFLA_VRF_TABLE, wanted.table or 0))
     elif wanted.kind == Kind.VXLAN:
-        attributes.append(_link_info(Kind.VXLAN, _tunnel(wanted, step.lower)))
-    else:
-        attributes.append(("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", wanted.kind)]}))
-    return attributes
+        data += _tunnel(wanted, step.lower)
+    made.append(_link_info(wanted.kind, *data))
+    return made
 
 
-def _common(name: str, wanted: Attributes) -> _Attributes:
-    attributes: _Attributes = [("IFLA_IFNAME", name), ("IFLA_GROUP", wanted.group)]
+def _common(name: str, wanted: Attributes) -> list[bytes]:
+    made = [text(uapi.IFLA_IFNAME, name), number(uapi.IFLA_GROUP, wanted.group or 0)]
     # A bridge gets its MTU later (wanted.at_creation says why).
     if wanted.mtu is not None and wanted.kind != Kind.BRIDGE:
-        attributes.append(("IFLA_MTU", wanted.mtu))
+        made.append(number(uapi.IFLA_MTU, wanted.mtu))
     if wanted.mac is not None:
-        attributes.append(("IFLA_ADDRESS", wanted.mac))
-    return attributes
+        made.append(_mac(wanted.mac))
+    return made
 
 
-def _tunnel(wanted: Attributes, lower: int) -> _Attributes:
+def _tunnel(wanted: Attributes, lower: int) -> list[bytes]:
+    assert isinstance(wanted.local, IPv4Address)
     return [
-        ("IFLA_VXLAN_ID", wanted.vni),
-        ("IFLA_VXLAN_LINK", lower),
-        ("IFLA_VXLAN_LOCAL", str(wanted.local)),
-        ("IFLA_VXLAN_PORT", wanted.port),
-        ("IFLA_VXLAN_LEARNING", int(bool(wanted.learning))),
+        number(uapi.IFLA_VXLAN_ID, wanted.vni or 0),
+        number(uapi.IFLA_VXLAN_LINK, lower),
+        attribute(uapi.IFLA_VXLAN_LOCAL, wanted.local.packed),
+        attribute(uapi.IFLA_VXLAN_PORT, (wanted.port or 0).to_bytes(2, "big")),
+        byte(uapi.IFLA_VXLAN_LEARNING, bool(wanted.learning)),
     ]
 
 
-def _link_info(kind: Kind, data: _Attributes) -> tuple[str, Any]:
-    info: _Attributes = [("IFLA_INFO_KIND", kind.value), ("IFLA_INFO_DATA", {"attrs": data})]
-    return ("IFLA_LINKINFO", {"attrs": info})
+def _link_info(kind: str, *data: bytes) -> bytes:
+    info = [text(uapi.IFLA_INFO_KIND, kind)]
+    if data:
+        info.append(nested(uapi.IFLA_INFO_DATA, *data))
+    return nested(uapi.IFLA_LINKINFO, *info)
 
 
-def _change(step: Change) -> _Attributes:
-    attribute, new = step.difference.attribute, step.difference.new
-    if attribute in _PLAIN:
-        return [(_PLAIN[attribute], new)]
-    if attribute in _TUNNEL:
-        value = str(new) if attribute == "local" else step.reference or int(bool(new))
-        return [_link_info(Kind.VXLAN, [(_TUNNEL[attribute], value)])]
-    if attribute in _PORT:
-        return [_port(_PORT[attribute], int(bool(new)))]
-    if attribute == "master":
-        return [("IFLA_MASTER", step.reference)]
-    if attribute == "link_local":
-        mode = ADDR_GEN_EUI64 if new else ADDR_GEN_NONE
-        family = {"attrs": [("IFLA_INET6_ADDR_GEN_MODE", mode)]}
-        return [("IFLA_AF_SPEC", {"attrs": [("AF_INET6", family)]})]
-    raise ValueError(f"{attribute} cannot be changed on a link that exists")
+def _mac(value: str) -> bytes:
+    return attribute(uapi.IFLA_ADDRESS, bytes.fromhex(value.replace(":", "")))
 
 
-def _port(attribute: str, value: int) -> tuple[str, Any]:
-    info: _Attributes = [
-        ("IFLA_INFO_SLAVE_KIND", "bridge"),
-        ("IFLA_INFO_SLAVE_DATA", {"attrs": [(attribute, value)]}),
-    ]
-    return ("IFLA_LINKINFO", {"attrs": info})
+def _change(step: Change) -> bytes:
+    name, new = step.difference.attribute, step.difference.new
+    if name in {"group", "mtu"} and isinstance(new, int):
+        return number(uapi.IFLA_GROUP if name == "group" else uapi.IFLA_MTU, new)
+    if name == "alias":
+        return text(uapi.IFLA_IFALIAS, str(new))
+    if name == "mac":
+        return _mac(str(new))
+    if name == "master":
+        return number(uapi.IFLA_MASTER, step.reference)
+    if name == "local" and isinstance(new, IPv4Address):
+        return _link_info(Kind.VXLAN, attribute(uapi.IFLA_VXLAN_LOCAL, new.packed))
+    if name == "lower":
+        return _link_info(Kind.VXLAN, number(uapi.IFLA_VXLAN_LINK, step.reference))
+    if name == "learning":
+        return _link_info(Kind.VXLAN, byte(uapi.IFLA_VXLAN_LEARNING, bool(new)))
+    if name in _PORT:
+        return _port(byte(_PORT[name], bool(new)))
+    if name in {"link_local", "accept_local"}:
+        return _family(name, on=bool(new))
+    raise ValueError(f"{name} cannot be changed on a link that exists")
+
+
+def _family(name: str, *, on: bool) -> bytes:
+    if name == "accept_local":
+        # What sysctl shows below net.ipv4.conf, without a sysctl (inet_set_link_af).
+        setting = number(uapi.IPV4_DEVCONF_ACCEPT_LOCAL, on)
+        family = nested(AF_INET, nested(uapi.IFLA_INET_CONF, setting))
+    else:
+        mode = uapi.IN6_ADDR_GEN_MODE_EUI64 if on else uapi.IN6_ADDR_GEN_MODE_NONE
+        family = nested(AF_INET6, byte(uapi.IFLA_INET6_ADDR_GEN_MODE, mode))
+    return nested(uapi.IFLA_AF_SPEC, family)
+
+
+def _port(setting: bytes) -> bytes:
+    return nested(
+        uapi.IFLA_LINKINFO,
+        text(uapi.IFLA_INFO_SLAVE_KIND, "bridge"),
+        nested(uapi.IFLA_INFO_SLAVE_DATA, setting),
+    )

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from collections.abc import Callable
 from ipaddress import IPv4Address
+from itertools import islice
 from socket import AF_INET, AF_INET6
 from typing import Any, TypeVar
 
@@ -13,28 +15,26 @@ from netop.common.netlink import (
     NLM_F_DUMP,
     NLM_F_REQUEST,
     RTM_GETADDR,
-    RTM_GETLINK,
-    RTM_GETROUTE,
     RTM_GETRULE,
-    IPRoute,
+    IPRSocket,
     NetlinkDumpInterrupted,
     NetlinkError,
     fibmsg,
     ifaddrmsg,
-    rtmsg,
 )
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
-from netop.netlink_reconciler.backstop import METRIC, PROTOCOL, Backstop
-from netop.netlink_reconciler.dump import dump_identities, dump_links
+from netop.netlink_reconciler.dump import dump_backstops, dump_identities, dump_links, has_routes
+from netop.netlink_reconciler.exchange import Exchange, InterruptedDumpError
 from netop.netlink_reconciler.identity import Identity
-from netop.netlink_reconciler.link import Kind, Link
-from netop.netlink_reconciler.message import RTN_UNREACHABLE
+from netop.netlink_reconciler.link import Kind
+from netop.netlink_reconciler.uapi import IFA_F_SECONDARY
 
 T = TypeVar("T")
 
-# include/uapi/linux/if_addr.h: IFA_F_SECONDARY.
-_SECONDARY = 1
+# How many free tables a look has to find, told from what it found before.
+Tables = Callable[[Actual], int]
+
 # A dump that links changed under is repeated so many times at most.
 _DUMPS = 20
 
@@ -43,127 +43,103 @@ class KernelError(Exception):
     """The kernel did not answer a dump; the message says which and why."""
 
 
-def observe(ip: IPRoute, node: NodeSettings, *, tables: bool) -> Actual:
-    """Return the links and addresses, and the tables of others if `tables`.
-
-    Raises KernelError.
-    """
-    links = _links(ip)
-    found = Actual(links)
-    addresses: list[tuple[str, IPv4Address]] = []
-    for name in dict.fromkeys((node.underlay, node.cluster_bridge)):
-        link = found.by_name.get(name)
-        if link is not None:
-            addresses += ((name, address) for address in _addresses(ip, link.index))
-    busy = _busy_tables(ip, found, node) if tables else frozenset()
-    return dataclasses.replace(
-        found,
-        addresses=tuple(addresses),
-        backstops=_backstops(ip),
-        identities=_identities(ip, found),
-        busy_tables=busy,
-    )
+def no_tables(_: Actual) -> int:
+    """Say that no table has to be found."""
+    return 0
 
 
-def _dump(ip: IPRoute, request: Any, kind: int) -> tuple[Any, ...]:
-    flags = NLM_F_REQUEST | NLM_F_DUMP
-    return _answered(lambda: tuple(ip.nlm_request(request, kind, flags)), kind)
+class Observer:
+    """Looks at this network namespace."""
+
+    def __init__(self) -> None:
+        self._exchange = Exchange()
+        # For what is rare and rich; the dumps of all links and routes are too long for it.
+        self._ip = IPRSocket(ext_ack=True, strict_check=True)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._exchange.close()
+        self._ip.close()
+
+    def observe(self, node: NodeSettings, tables: Tables) -> Actual:
+        """Return the links and addresses, and the tables asked for; raises KernelError."""
+        found = Actual(_answered(lambda: dump_links(self._exchange), "the links"))
+        addresses: list[tuple[str, IPv4Address]] = []
+        for name in dict.fromkeys((node.underlay, node.cluster_bridge)):
+            link = found.by_name.get(name)
+            if link is not None:
+                addresses += ((name, address) for address in self._addresses(link.index))
+        backstops = _answered(lambda: dump_backstops(self._exchange), "the unreachable routes")
+        return dataclasses.replace(
+            found,
+            addresses=tuple(addresses),
+            backstops=backstops,
+            identities=self._identities(found),
+            free_tables=self._free_tables(found, node, tables(found)),
+        )
+
+    def _addresses(self, index: int) -> list[IPv4Address]:
+        request = ifaddrmsg()
+        request["family"] = AF_INET
+        request["index"] = index
+        replies = [reply for reply in self._dump(request, RTM_GETADDR) if reply["index"] == index]
+        replies.sort(key=lambda reply: bool(reply["flags"] & IFA_F_SECONDARY))
+        return [IPv4Address(reply.get_attr("IFA_LOCAL")) for reply in replies]
+
+    def _identities(self, found: Actual) -> frozenset[Identity]:
+        vrfs = {link.index: link.name for link in found.own if link.attributes.kind == Kind.VRF}
+        if not vrfs:
+            return frozenset()
+        return _answered(lambda: dump_identities(self._exchange, vrfs), "the addresses")
+
+    def _free_tables(self, found: Actual, node: NodeSettings, count: int) -> tuple[int, ...]:
+        """Return tables of the node's range that no VRF, rule or foreign route is about.
+
+        Tables of VRFs are not looked into: the VRF device says enough, and a VRF may have
+        many thousand routes.
+        """
+        if not count:
+            return ()
+        taken = {link.attributes.table for link in found.links}
+        for family in (AF_INET, AF_INET6):
+            request = fibmsg()
+            request["family"] = family
+            taken |= {_table_of(rule) for rule in self._dump(request, RTM_GETRULE)}
+        left = (one for one in range(node.table_first, node.table_last + 1) if one not in taken)
+        return tuple(islice((table for table in left if not _in_use(table)), count))
+
+    def _dump(self, request: Any, kind: int) -> tuple[Any, ...]:
+        flags = NLM_F_REQUEST | NLM_F_DUMP
+        return _answered(lambda: tuple(self._ip.nlm_request(request, kind, flags)), f"dump {kind}")
 
 
-def _answered(ask: Callable[[], tuple[T, ...]], kind: int) -> tuple[T, ...]:
+def _answered(ask: Callable[[], T], what: str) -> T:
     for _ in range(_DUMPS):
         try:
             return ask()
-        except NetlinkDumpInterrupted:
+        except (NetlinkDumpInterrupted, InterruptedDumpError):
             continue
         except (NetlinkError, OSError) as error:
-            raise KernelError(f"the kernel did not answer dump {kind}: {error}") from error
-    raise KernelError(f"dump {kind} was interrupted by changes {_DUMPS} times")
+            raise KernelError(f"the kernel did not tell {what}: {error}") from error
+    raise KernelError(f"{what} changed {_DUMPS} times while the kernel told them")
 
 
-def _links(ip: IPRoute) -> tuple[Link, ...]:
-    return _answered(lambda: dump_links(ip), RTM_GETLINK)
-
-
-def _addresses(ip: IPRoute, index: int) -> list[IPv4Address]:
-    request = ifaddrmsg()
-    request["family"] = AF_INET
-    request["index"] = index
-    replies = [reply for reply in _dump(ip, request, RTM_GETADDR) if reply["index"] == index]
-    replies.sort(key=lambda reply: bool(reply["flags"] & _SECONDARY))
-    return [IPv4Address(reply.get_attr("IFA_LOCAL")) for reply in replies]
-
-
-def _identities(ip: IPRoute, found: Actual) -> frozenset[Identity]:
-    vrfs = {link.index: link.name for link in found.own if link.attributes.kind == Kind.VRF}
-    if not vrfs:
-        return frozenset()
-    return frozenset(_answered(lambda: tuple(dump_identities(ip, vrfs)), RTM_GETADDR))
-
-
-def _backstops(ip: IPRoute) -> frozenset[Backstop]:
-    found: set[Backstop] = set()
+def _in_use(table: int) -> bool:
+    """Say whether a table has routes of others, of either family."""
     for family in (AF_INET, AF_INET6):
-        request = rtmsg()
-        request["family"] = family
-        # Strict checking lets the kernel filter (NETLINK_GET_STRICT_CHK).
-        request["proto"] = PROTOCOL
-        for route in _dump(ip, request, RTM_GETROUTE):
-            # Without IPv6 in the kernel the question is answered for IPv4.
-            if route["family"] == family and _is_backstop(route):
-                found.add(Backstop(_table(route, "RTA_TABLE"), family))
-    return frozenset(found)
+        try:
+            with Exchange() as exchange:
+                if has_routes(exchange, family, table):
+                    return True
+        except InterruptedDumpError:
+            # Somebody changes routes right now; the last look of this pass finds out.
+            continue
+        except OSError as error:
+            if error.errno != errno.ENOENT:  # there is no such table
+                raise KernelError(f"the kernel did not tell routes: {error}") from error
+    return False
 
 
-def _is_backstop(route: Any) -> bool:
-    return bool(
-        route["type"] == RTN_UNREACHABLE
-        and route["proto"] == PROTOCOL
-        and route["dst_len"] == 0
-        and route.get_attr("RTA_PRIORITY") == METRIC
-    )
-
-
-def _busy_tables(ip: IPRoute, found: Actual, node: NodeSettings) -> frozenset[int]:
-    """Return which tables of the node's range routes or rules of others use.
-
-    Tables of VRFs are left out: the VRF device says enough, and a VRF may have many
-    thousand routes.
-    """
-    of_vrfs = {link.attributes.table for link in found.links}
-    candidates = set(range(node.table_first, node.table_last + 1)) - of_vrfs
-    busy: set[int] = set()
-    for family in (AF_INET, AF_INET6):
-        request = fibmsg()
-        request["family"] = family
-        rules = _dump(ip, request, RTM_GETRULE)
-        busy |= candidates & {_table(rule, "FRA_TABLE") for rule in rules}
-        busy |= {table for table in candidates - busy if _has_routes(ip, family, table)}
-    return frozenset(busy)
-
-
-def _has_routes(ip: IPRoute, family: int, table: int) -> bool:
-    request = rtmsg()
-    request["family"] = family
-    request["attrs"] = [("RTA_TABLE", table)]
-    return any(
-        _table(route, "RTA_TABLE") == table and not _is_backstop(route)
-        for route in _routes(ip, request)
-    )
-
-
-def _routes(ip: IPRoute, request: Any) -> list[Any]:
-    try:
-        return list(ip.nlm_request(request, RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP))
-    except NetlinkDumpInterrupted:
-        # Somebody changes routes right now; the last look of this pass finds out.
-        return []
-    except NetlinkError as error:
-        if error.code == 2:  # ENOENT: there is no such table
-            return []
-        raise KernelError(f"the kernel did not list routes: {error}") from error
-
-
-def _table(reply: Any, attribute: str) -> int:
-    table = reply.get_attr(attribute)
-    return int(reply["table"] if table is None else table)
+def _table_of(rule: Any) -> int:
+    table = rule.get_attr("FRA_TABLE")
+    return int(rule["table"] if table is None else table)

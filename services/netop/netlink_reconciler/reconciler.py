@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol
 
 from netop.common.backoff import Backoff
@@ -29,7 +30,7 @@ from netop.netlink_reconciler.report import links_document, status
 from netop.netlink_reconciler.spare import spare_of
 from netop.netlink_reconciler.step import Change, Create, Failure, Step
 from netop.netlink_reconciler.story import Telling, link_of, tellings
-from netop.netlink_reconciler.table import lacks_table
+from netop.netlink_reconciler.table import tables_lacking
 
 UNCHANGED = "links stay as they are"
 WAITING = "waiting for desired.json from netop-crd-watcher"
@@ -146,12 +147,9 @@ class LinkReconciler:
         return plan, actual
 
     def _look(self, desired: Desired) -> tuple[Plan, Actual]:
-        node = desired.node
         # What happened before the look is seen by it.
         self._watch.drain()
-        actual = self._kernel.observe(node, tables=False)
-        if lacks_table(desired, actual):
-            actual = self._kernel.observe(node, tables=True)
+        actual = self._kernel.observe(desired.node, partial(tables_lacking, desired))
         # Last of all: a link that FRR is about to get a session over shall not go.
         served = self._store.read(Served)
         plan = make_plan(

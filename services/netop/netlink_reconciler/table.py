@@ -19,9 +19,7 @@ def allot_tables(vrfs: Iterable[str], actual: Actual, node: NodeSettings) -> dic
     """
     wanted = sorted(vrfs)
     allotted = _kept(wanted, actual, node)
-    taken = {link.attributes.table for link in actual.links if link.attributes.table is not None}
-    taken |= actual.busy_tables
-    free = (table for table in range(node.table_first, node.table_last + 1) if table not in taken)
+    free = iter(actual.free_tables)
     for vrf in wanted:
         if vrf not in allotted:
             table = next(free, None)
@@ -31,10 +29,10 @@ def allot_tables(vrfs: Iterable[str], actual: Actual, node: NodeSettings) -> dic
     return allotted
 
 
-def lacks_table(desired: Desired, actual: Actual) -> bool:
-    """Say whether a table has to be chosen, so that those in use by others matter."""
+def tables_lacking(desired: Desired, actual: Actual) -> int:
+    """Return how many tables have to be chosen."""
     wanted = [vrf.name for vrf in desired.vrfs if vrf.vni is not None]
-    return len(_kept(wanted, actual, desired.node)) < len(wanted)
+    return len(wanted) - len(_kept(wanted, actual, desired.node))
 
 
 def _kept(wanted: list[str], actual: Actual, node: NodeSettings) -> dict[str, int]:

@@ -14,7 +14,7 @@ from tests.unit.netlink_reconciler.world import desired, working
 
 def planned(before: dict[str, int], after: Desired) -> dict[str, Change]:
     node = working(before)
-    actual = node.observe(after.node, tables=True)
+    actual = node.observe(after.node)
     return {change.vrf: change for change in changes(desired(dict(before)), after, actual)}
 
 
@@ -47,7 +47,7 @@ def test_a_vni_of_somebody_else_is_refused() -> None:
     node = working({})
     node.add("vx.foreign", Attributes(kind="vxlan", vni=5001, port=4789))
     wish = desired({"red": 5001})
-    (change,) = changes(None, wish, node.observe(wish.node, tables=True))
+    (change,) = changes(None, wish, node.observe(wish.node))
     assert "vx.foreign" in change.refused
 
 
@@ -56,7 +56,7 @@ def test_changed_resources_are_named() -> None:
     (red,) = wish.vrfs
     with_one = dataclasses.replace(red, policies=(ResourcePolicy("red-a", 10, (), ()),))
     node = working({"red": 5001})
-    actual = node.observe(wish.node, tables=True)
+    actual = node.observe(wish.node)
     after = dataclasses.replace(wish, vrfs=(with_one,))
     (change,) = changes(wish, after, actual)
     assert change.resources == "+red-a"

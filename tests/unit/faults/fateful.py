@@ -16,7 +16,7 @@ from netop.frr_templater.differences import Difference
 from netop.frr_templater.frr import Facts, NotAliveError
 from netop.frr_templater.systemd1 import SystemdError
 from netop.netlink_reconciler.actual import Actual
-from netop.netlink_reconciler.observe import KernelError
+from netop.netlink_reconciler.observe import KernelError, Tables
 from netop.netlink_reconciler.step import Delete, Failure, Step, Switch
 from tests.unit.bpf_guardian import fakes as bpf
 from tests.unit.faults.fate import FailedError, Fate
@@ -34,9 +34,9 @@ class FatefulKernel:
     fate: Fate
     frr: FatefulFrr
 
-    def observe(self, node: NodeSettings, *, tables: bool) -> Actual:
+    def observe(self, node: NodeSettings, tables: Tables) -> Actual:
         def look() -> Actual:
-            return self.real.observe(node, tables=tables)
+            return self.real.observe(node, tables)
 
         try:
             return self.fate.act("kernel", "dump", look)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, ip_address
+from itertools import islice
 from typing import Any
 
 from netop.common.netlink import (
@@ -27,8 +28,11 @@ from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.backstop import Backstop
 from netop.netlink_reconciler.identity import Identity
 from netop.netlink_reconciler.link import Attributes, Link
-from netop.netlink_reconciler.message import ADDR_GEN_NONE, message
+from netop.netlink_reconciler.message import message
+from netop.netlink_reconciler.observe import Tables
 from netop.netlink_reconciler.step import Failure, Step
+from netop.netlink_reconciler.uapi import IN6_ADDR_GEN_MODE_NONE
+from tests.unit.netlink_reconciler.decoding import decoded
 
 UNDERLAY = "dum.underlay"
 ADDRESS = IPv4Address("10.0.0.7")
@@ -40,6 +44,11 @@ class RefusedError(Exception):
 
 
 Nested = list[tuple[str, Any]]
+
+
+def every_table(_: Actual) -> int:
+    """Ask for all tables that are free."""
+    return 1 << 32
 
 
 def _get(attributes: Nested, name: str) -> Any:
@@ -72,7 +81,7 @@ class FakeKernel:
 
     # What the reconciler needs.
 
-    def observe(self, node: NodeSettings, *, tables: bool) -> Actual:
+    def observe(self, node: NodeSettings, tables: Tables = every_table) -> Actual:
         self.observations += 1
         addresses = tuple(
             (name, address)
@@ -80,11 +89,13 @@ class FakeKernel:
             if name in self.names()
             for address in self.addresses.get(name, ())
         )
-        busy = self.busy_tables if tables else frozenset()
         backstops = frozenset(self.backstops)
         here = {link.name for link in self.links.values()}
         identities = frozenset(one for one in self.identities if one.link in here)
-        return Actual(tuple(self.links.values()), addresses, backstops, identities, busy)
+        found = Actual(tuple(self.links.values()), addresses, backstops, identities)
+        taken = self.busy_tables | {link.attributes.table for link in found.links}
+        free = (one for one in range(node.table_first, node.table_last + 1) if one not in taken)
+        return dataclasses.replace(found, free_tables=tuple(islice(free, tables(found))))
 
     def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
         failures = []
@@ -94,7 +105,7 @@ class FakeKernel:
                 reason = self.refuse(step)
                 if reason:
                     raise RefusedError(reason)
-                self.handle(message(step))
+                self.handle(decoded(message(step)))
             except RefusedError as refusal:
                 failures.append(Failure(step, str(refusal)))
             else:
@@ -274,7 +285,7 @@ class FakeKernel:
             link = _with(link, accept_local=bool(value))
         for name, value in _nested(families, "AF_INET6"):
             assert name == "IFLA_INET6_ADDR_GEN_MODE"
-            link = _with(link, link_local=value != ADDR_GEN_NONE)
+            link = _with(link, link_local=value != IN6_ADDR_GEN_MODE_NONE)
         return link
 
     def _reconfigured(self, link: Link, info: Nested) -> Link:

@@ -54,10 +54,10 @@ def test_a_vni_on_another_port_or_over_ipv6_is_no_obstacle() -> None:
     kernel.add_underlay()
     kernel.add("a", Attributes(kind="vxlan", vni=5003, port=8472))
     other = Attributes(kind="vxlan", vni=5003, port=4789, local=IPv6Address("fd00::1"))
-    actual = kernel.observe(NodeSettings(), tables=True)
+    actual = kernel.observe(NodeSettings())
     assert make_plan(desired({"red": 5003}), None, actual).refused == {}
     kernel.links[99] = kernel.add("b", other)
-    actual = kernel.observe(NodeSettings(), tables=True)
+    actual = kernel.observe(NodeSettings())
     assert make_plan(desired({"red": 5003}), None, actual).refused == {}
 
 
@@ -226,7 +226,7 @@ LATER = Refusal("later", Message.LINKS_REFUSED)
 def test_a_vrf_that_is_held_is_left_alone() -> None:
     kernel = working({"red": 5001})
     kernel.delete("vx.red")
-    actual = kernel.observe(NodeSettings(), tables=True)
+    actual = kernel.observe(NodeSettings())
     plan = make_plan(desired({"red": 5001}), None, actual, held={"red": LATER})
     assert plan.steps == ()
     assert plan.refused == {"red": "later"}

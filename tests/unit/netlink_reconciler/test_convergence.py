@@ -167,7 +167,7 @@ def test_any_state_converges_and_others_are_left_alone(
     for index, link in before.items():
         assert freed(kernel.links[index]) == freed(link)
     check(kernel, plan, wanted)
-    again = make_plan(wanted, serving, kernel.observe(wanted.node, tables=True))
+    again = make_plan(wanted, serving, kernel.observe(wanted.node))
     assert again.steps == ()
 
 
@@ -179,7 +179,7 @@ def test_a_crash_at_any_step_is_mended_by_the_next_start(
     wanted, serving = told
     chance = random.Random(seed)
     for _ in range(3):
-        steps = make_plan(wanted, serving, kernel.observe(wanted.node, tables=True)).steps
+        steps = make_plan(wanted, serving, kernel.observe(wanted.node)).steps
         kernel.apply(steps[: chance.randrange(longest)])
     _, plan = let_go(kernel, wanted, serving)
     check(kernel, plan, wanted)
@@ -224,7 +224,7 @@ def test_refusals_and_lost_answers_are_survived(
     kernel.before = whole
     kernel.refuse = lambda _: "Out of memory" if chance.random() < rate else ""
     for _ in range(4):
-        steps = make_plan(wanted, serving, kernel.observe(wanted.node, tables=True)).steps
+        steps = make_plan(wanted, serving, kernel.observe(wanted.node)).steps
         kernel.apply(steps)
     kernel.refuse = lambda _: ""
     _, plan = let_go(kernel, wanted, serving)

@@ -25,7 +25,7 @@ RED = ["vr.red", "br.red", "vx.red", "vd.red", "dv.red"]
 def steps(
     kernel: FakeKernel, vrfs: dict[str, int | None], serves: dict[str, int | None]
 ) -> list[str]:
-    actual = kernel.observe(NodeSettings(), tables=True)
+    actual = kernel.observe(NodeSettings())
     return [str(step) for step in make_plan(desired(vrfs), served(serves), actual).steps]
 
 
@@ -59,9 +59,7 @@ def test_it_goes_up_once_frr_serves_it_and_down_when_frr_no_longer_does() -> Non
 
 def test_another_vni_in_frr_is_not_ours() -> None:
     kernel = working({"red": 5001})
-    plan = make_plan(
-        desired({"red": 5001}), served({"red": 5009}), kernel.observe(NodeSettings(), tables=True)
-    )
+    plan = make_plan(desired({"red": 5001}), served({"red": 5009}), kernel.observe(NodeSettings()))
     assert plan.goals == {"red": Goal.PREPARED}
 
 
@@ -271,7 +269,7 @@ def test_a_link_that_was_renamed_is_replaced() -> None:
 def test_a_crash_between_making_and_marking_is_mended() -> None:
     kernel = FakeKernel()
     kernel.add_underlay()
-    first = make_plan(desired({"red": 5001}), None, kernel.observe(NodeSettings(), tables=True))
+    first = make_plan(desired({"red": 5001}), None, kernel.observe(NodeSettings()))
     for cut in range(len(first.steps)):
         kernel = FakeKernel()
         kernel.add_underlay()

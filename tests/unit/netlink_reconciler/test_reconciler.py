@@ -20,6 +20,7 @@ from netop.common.tally import FILE, Tally, read_numbers
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
 from netop.netlink_reconciler.link import Attributes
+from netop.netlink_reconciler.observe import Tables
 from netop.netlink_reconciler.patience import FRR_PATIENCE
 from netop.netlink_reconciler.reconciler import WAITING, LinkReconciler
 from netop.netlink_reconciler.step import Change, Create, Step
@@ -382,10 +383,10 @@ async def test_links_that_never_settle_end_the_pass(
 ) -> None:
     look = node.kernel.observe
 
-    def meddled(settings: NodeSettings, *, tables: bool) -> Actual:
+    def meddled(settings: NodeSettings, tables: Tables) -> Actual:
         if "br.red" in node.kernel.names():
             node.kernel.alter("br.red", mtu=1500)
-        return look(settings, tables=tables)
+        return look(settings, tables)
 
     monkeypatch.setattr(node.kernel, "observe", meddled)
     node.desire({"red": 5001})

@@ -46,7 +46,7 @@ def converge(
 ) -> Plan:
     """Plan and apply until nothing is left; the last plan has no steps then."""
     for _ in range(rounds):
-        plan = make_plan(wanted, serving, kernel.observe(wanted.node, tables=True))
+        plan = make_plan(wanted, serving, kernel.observe(wanted.node))
         if not plan.steps:
             return plan
         failures = kernel.apply(plan.steps)
