@@ -13,11 +13,12 @@ import pytest
 from netop.common.netlink import IFF_UP, NLM_F_CREATE, NLM_F_EXCL, RTM_DELLINK, RTM_NEWLINK
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler import uapi
-from netop.netlink_reconciler.dump import dump_links
 from netop.netlink_reconciler.exchange import Exchange, Refused
 from netop.netlink_reconciler.kernel import RtnetlinkKernel
-from netop.netlink_reconciler.step import Delete, Failure, Switch
-from netop.netlink_reconciler.wire import nested, request, text
+from netop.netlink_reconciler.link import DOOMED, Difference, Kind
+from netop.netlink_reconciler.linkdump import dump_links
+from netop.netlink_reconciler.step import Change, Delete, Failure, Switch
+from netop.netlink_reconciler.wire import attribute, nested, number, request, text
 from tests.packet.namespace import fresh_network, run
 
 
@@ -129,3 +130,46 @@ def test_free_tables_are_those_that_no_vrf_rule_or_route_is_about(kernel: Rtnetl
     assert kernel.observe(node, lambda _: 3).free_tables == (51, 53, 55)
     assert kernel.observe(node, lambda _: 0).free_tables == ()
     assert kernel.observe(node, lambda _: 100).free_tables == ((51, 53, *range(55, 61)))
+
+
+def three_bridges(kernel: RtnetlinkKernel) -> list[Delete]:
+    run("\n".join(f"link add br.v{number} type bridge" for number in range(3)))
+    names = kernel.observe(NodeSettings(), lambda _: 0).by_name
+    return [Delete("v", f"br.v{n}", names[f"br.v{n}"].index, "removed") for n in range(3)]
+
+
+def test_links_of_a_kind_go_in_one_request(kernel: RtnetlinkKernel) -> None:
+    run("link add other type bridge")
+    steps = three_bridges(kernel)
+    assert kernel.apply(steps) == ()
+    assert names() == {"lo", "other"}
+
+
+def test_a_link_of_others_in_the_group_of_the_doomed_stays(kernel: RtnetlinkKernel) -> None:
+    run(f"link add other type bridge\nlink set other group {DOOMED}")
+    assert kernel.apply(three_bridges(kernel)) == ()
+    assert names() == {"lo", "other"}
+
+
+def test_one_that_is_gone_already_keeps_no_other(kernel: RtnetlinkKernel) -> None:
+    steps = three_bridges(kernel)
+    run("link del br.v1")
+    assert kernel.apply(steps) == ()
+    assert names() == {"lo"}
+
+
+def test_of_changes_that_go_together_only_the_refused_one_fails(kernel: RtnetlinkKernel) -> None:
+    run("link add br.red type bridge\nlink add vx.red type bridge\nlink set vx.red up")
+    index = kernel.observe(NodeSettings(), lambda _: 0).by_name["br.red"].index
+    steps = [
+        Change("red", "br.red", index, Kind.BRIDGE, Difference(name, old, new), told=False)
+        for name, old, new in (
+            ("alias", "", "netop vrf red"),
+            ("hairpin", False, True),  # of a port, which it is not
+            ("link_local", True, False),
+        )
+    ]
+    failures = kernel.apply(steps)
+    assert [failure.step for failure in failures] == [steps[1]]
+    attributes = kernel.observe(NodeSettings(), lambda _: 0).by_name["br.red"].attributes
+    assert (attributes.alias, attributes.link_local) == ("netop vrf red", False)

@@ -108,8 +108,7 @@ def _re_creation(vrf: str, link: Link, wanted: WantedLink) -> dict[str, str]:
 
 def _fixed(link: Link, wanted: WantedLink) -> str:
     """Return the differences that cannot be put right in place; empty where there are none."""
-    differences = link.attributes.differences(wanted.attributes)
-    return ", ".join(str(each) for each in differences if each.needs_re_creation)
+    return ", ".join(map(str, link.attributes.fixed_differences(wanted.attributes)))
 
 
 def _asking(vrf: str, links: tuple[WantedLink, ...], actual: Actual) -> str:

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import errno
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.exchange import Exchange
-from netop.netlink_reconciler.message import message
+from netop.netlink_reconciler.link import DOOMED
+from netop.netlink_reconciler.message import completion, group_deletion, message, regrouping
 from netop.netlink_reconciler.observe import KernelError, Observer, Tables
 from netop.netlink_reconciler.step import Address, Change, Delete, Failure, Route, Step
 
@@ -56,19 +58,61 @@ class RtnetlinkKernel:
         look tells.
         """
         failures: list[Failure] = []
-        for chunk in _chunks(steps):
-            failures += self._batch(chunk)
-        return tuple(failures)
-
-    def _batch(self, steps: Sequence[Step]) -> Iterator[Failure]:
         try:
-            refused = self._exchange.batch([message(step) for step in steps])
+            for kind, run in itertools.groupby(steps, _kind_deleted):
+                these = list(run)
+                together = kind and len(these) > 1 and self._into_group(these)
+                if not together or self._exchange.batch([group_deletion(DOOMED)]):
+                    for chunk in _chunks(these):
+                        failures += self._batch(_parts(chunk))
         except OSError as error:
             raise KernelError(f"the kernel's answers were lost: {error}") from error
+        return tuple(failures)
+
+    def _batch(self, parts: Sequence[Sequence[Step]]) -> Iterator[Failure]:
+        refused = self._exchange.batch([_message(part) for part in parts])
         for position, refusal in refused.items():
-            step = steps[position]
-            if not (_removes(step) and refusal.code in _GONE):
-                yield Failure(step, refusal.reason)
+            part = parts[position]
+            if len(part) > 1:
+                # Which of them it was is told only to one that comes alone.
+                yield from self._batch([(step,) for step in part])
+            elif not (_removes(part[0]) and refusal.code in _GONE):
+                yield Failure(part[0], refusal.reason)
+
+    def _into_group(self, steps: Sequence[Step]) -> bool:
+        """Gather links that go in a group of their own; say whether nobody else is in it.
+
+        The kernel waits for all its processors after each request that deletes links: one
+        request for hundreds takes as long as one for one.
+        """
+        indexes = [step.index for step in steps if isinstance(step, Delete)]
+        for start in range(0, len(indexes), _CHUNK):
+            chunk = indexes[start : start + _CHUNK]
+            self._exchange.batch([regrouping(index, DOOMED) for index in chunk])
+        gathered = self._observer.group(DOOMED)
+        return bool(gathered) and gathered <= frozenset(indexes)
+
+
+def _kind_deleted(step: Step) -> str:
+    """Return the kind of link that a step deletes, by its prefix; empty for other steps."""
+    return step.name[:3] if isinstance(step, Delete) else ""
+
+
+def _parts(steps: Sequence[Step]) -> list[tuple[Step, ...]]:
+    """Return the steps with those together that complete one link that was just made."""
+    return [tuple(run) for _, run in itertools.groupby(steps, _completed)]
+
+
+def _completed(step: Step) -> int:
+    """Return the same number for all steps that complete one link, another for each other."""
+    if isinstance(step, Change) and not step.told and step.difference.attribute != "arp":
+        return -step.index
+    return id(step)
+
+
+def _message(part: Sequence[Step]) -> bytes:
+    changes = [step for step in part if isinstance(step, Change)]
+    return completion(changes) if len(changes) > 1 else message(part[0])
 
 
 def _removes(step: Step) -> bool:

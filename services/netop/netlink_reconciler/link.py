@@ -22,6 +22,8 @@ VXLAN_OVERHEAD = 50
 # The kernel takes a group, but no alias, in the message that makes a link. So the group
 # marks a link from its first moment, and the alias is what people see.
 GROUP = 7237488
+# Links that will go in one request are gathered in this group before.
+DOOMED = GROUP + 1
 
 _ALIAS = re.compile(r"netop vrf (\S+)")
 _PREFIXES = ("vr.", "br.", "vd.", "dv.", "vx.")
@@ -80,15 +82,22 @@ class Attributes:
             if new is not None and old != new
         )
 
-
-# Five links of each VRF are compared in each look.
-_NAMES = tuple(field.name for field in dataclasses.fields(Attributes))
-_VALUES: Callable[[Attributes], tuple[Value, ...]] = attrgetter(*_NAMES)
+    def fixed_differences(self, wanted: Attributes) -> tuple[Difference, ...]:
+        """Return the differences that need re-creation."""
+        if _FIXED_VALUES(self) == _FIXED_VALUES(wanted):
+            return ()
+        return tuple(each for each in self.differences(wanted) if each.needs_re_creation)
 
 
 # Everything else can be changed while the link lives: the kernel answers "Cannot change
 # VNI" and "Cannot change port", and has no way at all to change the rest.
 _FIXED_AT_CREATION = frozenset({"kind", "table", "peer", "vni", "port"})
+
+# Five links of each VRF are compared in each look.
+_NAMES = tuple(field.name for field in dataclasses.fields(Attributes))
+_VALUES: Callable[[Attributes], tuple[Value, ...]] = attrgetter(*_NAMES)
+_FIXED_VALUES: Callable[[Attributes], tuple[Value, ...]] = attrgetter(*sorted(_FIXED_AT_CREATION))
+
 _SPOKEN = {
     "vni": "id",
     "link_local": "IPv6 link-local",
@@ -145,7 +154,7 @@ class Link:
         vrf = self.vrf
         if vrf is None:
             return False
-        return self.attributes.group == GROUP or self.attributes.alias == alias(vrf)
+        return self.attributes.group in {GROUP, DOOMED} or self.attributes.alias == alias(vrf)
 
     @property
     def stray(self) -> str | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 from socket import AF_INET, AF_INET6
 
@@ -43,7 +44,22 @@ def message(step: Step) -> bytes:
         return _flags(step.index, IFF_UP, on=step.up)
     if step.difference.attribute == "arp":
         return _flags(step.index, IFF_NOARP, on=not step.difference.new)
-    return _link(step.index, _change(step))
+    return completion([step])
+
+
+def completion(steps: Sequence[Change]) -> bytes:
+    """Return one message with several changes of one link, none of them of its flags."""
+    return _link(steps[0].index, *_changed(steps))
+
+
+def regrouping(index: int, group: int) -> bytes:
+    """Return the message that puts a link into a group."""
+    return _link(index, number(uapi.IFLA_GROUP, group))
+
+
+def group_deletion(group: int) -> bytes:
+    """Return the message that deletes all links of a group (rtnl_group_dellink)."""
+    return request(RTM_DELLINK, 0, _body(0), number(uapi.IFLA_GROUP, group))
 
 
 def _body(index: int, *, flags: int = 0, change: int = 0) -> bytes:
@@ -132,6 +148,31 @@ def _mac(value: str) -> bytes:
     return attribute(uapi.IFLA_ADDRESS, bytes.fromhex(value.replace(":", "")))
 
 
+def _changed(steps: Sequence[Change]) -> list[bytes]:
+    made: list[bytes] = []
+    port: list[bytes] = []
+    families: list[bytes] = []
+    for step in steps:
+        name, new = step.difference.attribute, step.difference.new
+        if name in _PORT:
+            port.append(byte(_PORT[name], bool(new)))
+        elif name == "accept_local":
+            # What sysctl shows below net.ipv4.conf, without a sysctl (inet_set_link_af).
+            setting = number(uapi.IPV4_DEVCONF_ACCEPT_LOCAL, bool(new))
+            families.append(nested(AF_INET, nested(uapi.IFLA_INET_CONF, setting)))
+        elif name == "link_local":
+            mode = uapi.IN6_ADDR_GEN_MODE_EUI64 if new else uapi.IN6_ADDR_GEN_MODE_NONE
+            families.append(nested(AF_INET6, byte(uapi.IFLA_INET6_ADDR_GEN_MODE, mode)))
+        else:
+            made.append(_change(step))
+    if port:
+        kind = text(uapi.IFLA_INFO_SLAVE_KIND, "bridge")
+        made.append(nested(uapi.IFLA_LINKINFO, kind, nested(uapi.IFLA_INFO_SLAVE_DATA, *port)))
+    if families:
+        made.append(nested(uapi.IFLA_AF_SPEC, *families))
+    return made
+
+
 def _change(step: Change) -> bytes:
     name, new = step.difference.attribute, step.difference.new
     if name in {"group", "mtu"} and isinstance(new, int):
@@ -148,27 +189,4 @@ def _change(step: Change) -> bytes:
         return _link_info(Kind.VXLAN, number(uapi.IFLA_VXLAN_LINK, step.reference))
     if name == "learning":
         return _link_info(Kind.VXLAN, byte(uapi.IFLA_VXLAN_LEARNING, bool(new)))
-    if name in _PORT:
-        return _port(byte(_PORT[name], bool(new)))
-    if name in {"link_local", "accept_local"}:
-        return _family(name, on=bool(new))
     raise ValueError(f"{name} cannot be changed on a link that exists")
-
-
-def _family(name: str, *, on: bool) -> bytes:
-    if name == "accept_local":
-        # What sysctl shows below net.ipv4.conf, without a sysctl (inet_set_link_af).
-        setting = number(uapi.IPV4_DEVCONF_ACCEPT_LOCAL, on)
-        family = nested(AF_INET, nested(uapi.IFLA_INET_CONF, setting))
-    else:
-        mode = uapi.IN6_ADDR_GEN_MODE_EUI64 if on else uapi.IN6_ADDR_GEN_MODE_NONE
-        family = nested(AF_INET6, byte(uapi.IFLA_INET6_ADDR_GEN_MODE, mode))
-    return nested(uapi.IFLA_AF_SPEC, family)
-
-
-def _port(setting: bytes) -> bytes:
-    return nested(
-        uapi.IFLA_LINKINFO,
-        text(uapi.IFLA_INFO_SLAVE_KIND, "bridge"),
-        nested(uapi.IFLA_INFO_SLAVE_DATA, setting),
-    )

@@ -24,10 +24,11 @@ from netop.common.netlink import (
 )
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
-from netop.netlink_reconciler.dump import dump_backstops, dump_identities, dump_links, has_routes
+from netop.netlink_reconciler.dump import dump_backstops, dump_identities, has_routes
 from netop.netlink_reconciler.exchange import Exchange, InterruptedDumpError
 from netop.netlink_reconciler.identity import Identity
 from netop.netlink_reconciler.link import Kind
+from netop.netlink_reconciler.linkdump import dump_links
 from netop.netlink_reconciler.uapi import IFA_F_SECONDARY
 
 T = TypeVar("T")
@@ -77,6 +78,11 @@ class Observer:
             identities=self._identities(found),
             free_tables=self._free_tables(found, node, tables(found)),
         )
+
+    def group(self, group: int) -> frozenset[int]:
+        """Return the ifindexes of the links in a group; raises KernelError."""
+        links = _answered(lambda: dump_links(self._exchange), "the links")
+        return frozenset(link.index for link in links if link.attributes.group == group)
 
     def _addresses(self, index: int) -> list[IPv4Address]:
         request = ifaddrmsg()

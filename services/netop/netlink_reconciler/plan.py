@@ -141,7 +141,10 @@ def _switches(
 
 
 def _deletes(deletions: Mapping[str, str], actual: Actual) -> Iterator[Delete]:
-    """Yield the deletions in an order that FRR follows best: VXLAN, bridge, veth, VRF."""
+    """Yield the deletions in an order that FRR follows best: VXLAN, bridge, veth, VRF.
+
+    All of one kind stand together, so that they can go together.
+    """
     gone: set[str] = set()
     for name in sorted(deletions, key=_removal_order):
         link = actual.by_name[name]
@@ -150,9 +153,9 @@ def _deletes(deletions: Mapping[str, str], actual: Actual) -> Iterator[Delete]:
         gone.add(name)
 
 
-def _removal_order(name: str) -> tuple[str, int]:
+def _removal_order(name: str) -> tuple[int, str]:
     prefixes = ("vx.", "br.", "vd.", "dv.", "vr.")
-    return name[3:], prefixes.index(name[:3]) if name[:3] in prefixes else -1
+    return prefixes.index(name[:3]) if name[:3] in prefixes else -1, name
 
 
 def _missing_routes(vrf: str, wanted: tuple[WantedLink, ...], left: Actual) -> Iterator[Route]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from netop.common.netlink import NLM_F_REQUEST
 from netop.netlink_reconciler.uapi import HEADER
@@ -64,16 +64,18 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         offset += (length + 3) & ~3
 
 
-def walk(data: bytes, offset: int = 0) -> Attributes:
-    """Return the attributes in `data` by kind; of two of one kind, the last."""
+def walk(data: bytes, offset: int = 0, wanted: Container[int] | None = None) -> Attributes:
+    """Return the attributes in `data`, or those `wanted`, by kind; of two, the last."""
     found: Attributes = {}
-    end = len(data)
+    last = len(data) - _ATTRIBUTE.size
     unpack = _ATTRIBUTE.unpack_from
-    while offset + 4 <= end:
+    while offset <= last:
         length, kind = unpack(data, offset)
         if length < 4:
             break
-        found[kind & _TYPE] = data[offset + 4 : offset + length]
+        kind &= _TYPE
+        if wanted is None or kind in wanted:
+            found[kind] = data[offset + 4 : offset + length]
         offset += (length + 3) & ~3
     return found
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netop.common.netlink import ifinfmsg
-from netop.netlink_reconciler.dump import parse_links
 from netop.netlink_reconciler.link import Attributes, Link
+from netop.netlink_reconciler.linkdump import parse_links
 
 
 def encoded(index: int, flags: int, attributes: list[tuple[str, Any]]) -> bytes:
