@@ -263,10 +263,11 @@ class Reload:
 class Served(Document):
     """What the running FRR serves, verified, not believed.
 
-    A VRF leaves `vrfs` only when FRR was seen to run without it. While FRR is dead
-    (not `alive`) the list stays as it was: taking links down would not make it better.
-    `trying` names the VRFs that FRR may have a part of although that was not verified; it is
-    published before FRR is given that part, because whoever gives it may not live to tell.
+    While FRR is dead (not `alive`) the list stays as it was: taking links down would not make
+    it better. `trying` names the VRFs that FRR may have a part of although that was not
+    verified. Whoever changes FRR may not live to tell: so a VRF is in `trying` before FRR
+    gets a part of it, it goes from `vrfs` to `trying` before FRR loses it, and it leaves
+    `trying` only when FRR was seen.
     """
 
     WRITER: ClassVar[str] = "frr-templater"

@@ -84,8 +84,8 @@ class _Death:
 class Keeper:
     """The one place that writes frr.conf and has FRR reload it.
 
-    `announce` is called when `state.trying` has changed, before FRR can know: links must not
-    go from under it. It may raise OSError.
+    `announce` is called with the VRFs of a new text when `state.trying` has changed, before
+    FRR can know: links must not go from under it. It may raise OSError.
     """
 
     files: Files
@@ -96,7 +96,7 @@ class Keeper:
     backoff: Backoff = field(default_factory=lambda: Backoff(first=2.0, longest=120.0))
     reload: Reload = NOT_RELOADED
     tally: Tally = field(default_factory=Tally)
-    announce: Callable[[], None] = lambda: None
+    announce: Callable[[tuple[DesiredVrf, ...]], None] = lambda _: None
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
     _deadly: dict[str, _Death] = field(default_factory=dict)
@@ -144,7 +144,7 @@ class Keeper:
             return Kept()
         if disk != good.text:
             self._rescue_edit(disk, good.text)
-            self._write(good.text, ())
+            self._write(good, ())
             return await self._repair(good, "frr.conf was not the last good one", disk or "")
         if not due:
             return Kept(problems=self._foreign)
@@ -186,7 +186,7 @@ class Keeper:
             text = target.text if number == len(steps) else target.text_for(vrfs)
             new = Good(text, target.loaded.mark, vrfs, target.loaded.template.ipv6)
             began, diff = self.clock(), file_diff(good.text, text)
-            self._write(text, vrfs)
+            self._write(new, vrfs)
             outcome = await self.applier.bring(goal_to(new, good, self.state.trying))
             if not outcome.reached or outcome.finding is None:
                 return await self._fall_back(new, good, outcome, began, diff)
@@ -222,7 +222,7 @@ class Keeper:
             return self._not_alive(new, good, outcome, reason)
         blamed = self._refusals(new, good, outcome, reason)
         self.memory.save(self.state.refuse(blamed))
-        self._write(good.text, new.vrfs)
+        self._write(good, new.vrfs)
         back = await self.applier.bring(goal_to(good, new, self.state.trying))
         result = ReloadResult.ROLLED_BACK if back.reached else ReloadResult.FAILED
         self._record(result, began, outcome, diff)
@@ -247,7 +247,7 @@ class Keeper:
         # The first time it gets another chance at once.
         wait = 0.0 if times == 1 else min(DEATH_LONGEST, DEATH_FIRST * 10.0 ** (times - 2))
         self._deadly = {key: _Death(reason, times, self.clock() + wait)}
-        self._write(good.text, new.vrfs)
+        self._write(good, new.vrfs)
         sentence = f"FRR ended or hung while it took over a change: {reason}"
         self.journal.warning(sentence, message=Message.FRR_DIED_OF_CHANGE)
         return self._later(outcome)
@@ -273,12 +273,13 @@ class Keeper:
     def _save(self, **changes: Any) -> None:
         self.memory.save(dataclasses.replace(self.state, **changes))
 
-    def _write(self, text: str, vrfs: Iterable[DesiredVrf]) -> None:
-        """Replace frr.conf; `vrfs` are those that FRR may have, or get, a part of."""
-        trying = sorted({*self.state.trying, *(vrf.name for vrf in vrfs)})
-        self._save(written=digest(text), trying=tuple(trying))
-        self.announce()
-        self.files.write(text)
+    def _write(self, new: Good, others: Iterable[DesiredVrf]) -> None:
+        """Replace frr.conf; `others` are VRFs that FRR may have, or get, a part of."""
+        before = self.state.good.vrfs if self.state.good is not None else ()
+        trying = sorted({*self.state.trying, *(vrf.name for vrf in (*before, *others))})
+        self._save(written=digest(new.text), trying=tuple(trying))
+        self.announce(new.vrfs)
+        self.files.write(new.text)
 
     def _remember(self, good: Good, finding: Finding) -> None:
         tolerated = tuple(str(item) for item in finding.verdict.foreign)
