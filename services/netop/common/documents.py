@@ -263,11 +263,12 @@ class Reload:
 class Served(Document):
     """What the running FRR serves, verified, not believed.
 
-    While FRR is dead (not `alive`) the list stays as it was: taking links down would not make
-    it better. `trying` names the VRFs that FRR may have a part of although that was not
-    verified. Whoever changes FRR may not live to tell: so a VRF is in `trying` before FRR
-    gets a part of it, it goes from `vrfs` to `trying` before FRR loses it, and it leaves
-    `trying` only when FRR was seen.
+    A VRF leaves `vrfs` only when FRR was seen to run without it. While FRR is dead
+    (not `alive`) the list stays as it was: taking links down would not make it better.
+
+    Whoever changes FRR may not live to tell. So it is published before: `trying` names the
+    VRFs that FRR may have a part of although that was not verified, and `leaving` those of
+    `vrfs` that it may have lost.
     """
 
     WRITER: ClassVar[str] = "frr-templater"
@@ -279,14 +280,15 @@ class Served(Document):
     problems: tuple[Problem, ...]
     alive: bool = True
     trying: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
 
     def serves(self, name: str, vni: int | None) -> bool:
-        """Return whether FRR serves that VRF with that very VNI."""
-        return ServedVrf(name, vni) in self._all
+        """Return whether FRR serves that VRF with that very VNI, and goes on doing so."""
+        return ServedVrf(name, vni) in self._staying
 
     @cached_property
-    def _all(self) -> frozenset[ServedVrf]:
-        return frozenset(self.vrfs)
+    def _staying(self) -> frozenset[ServedVrf]:
+        return frozenset(vrf for vrf in self.vrfs if vrf.name not in self.leaving)
 
     @classmethod
     def parse(cls, field: Field) -> Self:
@@ -298,6 +300,7 @@ class Served(Document):
             problems=parse_problems(field["problems"]),
             alive=field["alive"].absent or field["alive"].flag(),
             trying=_names(field["trying"]),
+            leaving=_names(field["leaving"]),
         )
 
 

@@ -49,7 +49,6 @@ class Templater:
     stanzas: Stanzas = field(init=False)
     _served: Served | None = None
     _found_served: Served | None = None
-    _told: tuple[ServedVrf, ...] = ()
     _life: tuple[tuple[str, int], ...] | None = None
     _looked: float = float("-inf")
     _alive: bool = True
@@ -62,7 +61,7 @@ class Templater:
         """Take up what an earlier life left; before the first pass."""
         self._served = own_document(self.store)
         if self._served is not None:
-            self.keeper.reload, self._told = self._served.reload, self._served.vrfs
+            self.keeper.reload = self._served.reload
         for damage in self.keeper.memory.load():
             self.journal.warning(damage, message=Message.DOCUMENT_DAMAGED)
         try:
@@ -161,18 +160,15 @@ class Templater:
         return self._served or self._found_served
 
     def _announce(self, vrfs: tuple[DesiredVrf, ...]) -> None:
-        """Publish what FRR may have a part of from now on; raises OSError.
-
-        What is not to stay as it is goes from the list before FRR takes it out, because
-        whoever has it taken out may not live to tell.
-        """
+        """Publish what FRR may have, or have lost, from now on; raises OSError."""
         if self._known is None:
             return
         staying = {ServedVrf(vrf.name, vrf.vni) for vrf in vrfs}
+        going = {vrf.name for vrf in self._known.vrfs if vrf not in staying}
         document = dataclasses.replace(
             self._known,
-            vrfs=tuple(vrf for vrf in self._known.vrfs if vrf in staying),
             trying=self.keeper.state.trying,
+            leaving=tuple(sorted({*self._known.leaving, *going})),
         )
         self.store.publish(document)
         if self._served is not None:
@@ -227,6 +223,7 @@ class Templater:
             problems=tuple(problems),
             alive=self._alive,
             trying=self.keeper.state.trying,
+            leaving=before.leaving if before is not None and kept.vrfs is None else (),
         )
         try:
             self.store.publish(document)
@@ -237,12 +234,12 @@ class Templater:
             self._looked = float("-inf")
             return self.backoff.next()
         self._served = document
-        self._tell_served(document)
+        self._tell_served(before, document)
         return again
 
-    def _tell_served(self, after: Served) -> None:
+    def _tell_served(self, before: Served | None, after: Served) -> None:
         """Tell of each VRF that FRR serves from now on, or no more."""
-        known, self._told = self._told, after.vrfs
+        known = before.vrfs if before is not None else ()
         for vrf in after.vrfs:
             if vrf not in known:
                 what = "its route-maps" if vrf.vni is None else f"VNI {vrf.vni}"

@@ -179,7 +179,8 @@ def by_networkd(size: int, told: Seconds) -> None:
     told["made"].append(timed(lambda: until_up(["networkctl", "reload"], 5 * size)))
     for path in directory.glob("90-o-*"):
         path.unlink()
-    names = sorted(name for name in link_names() if is_other(name))
+    # With one end of a veth goes the other, and the command ends at the first that is gone.
+    names = sorted(name for name in link_names() if is_other(name) and name[:3] != "dvo")
     told["removed"].append(timed(lambda: until_gone(["networkctl", "delete", *names])))
     here.sh("networkctl", "reload")
 
@@ -208,6 +209,9 @@ def by_ifupdown2(size: int, told: Seconds) -> None:
     kept = file.read_text() if file.exists() else ""
     file.parent.mkdir(exist_ok=True)
     file.write_text("\n".join(stanzas(number) for number in range(size)))
+    # What ended before may have left one behind that holds the lock: nothing is up then.
+    here.await_true(lambda: "Another instance" not in run(["ifup", "--no-act", "-a"]),
+                    "another ifup to end", patience=120, every=1)  # fmt: skip
     told["made"].append(timed(lambda: until_up(["ifup", "-a"], 5 * size)))
     told["removed"].append(timed(lambda: until_gone(["ifdown", "-a"])))
     for name in filter(is_other, link_names()):
@@ -277,10 +281,11 @@ def until_gone(command: list[str]) -> None:
                         "the links to be gone", patience=300)  # fmt: skip
 
 
-def run(command: list[str]) -> None:
+def run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         say(f"{command[0]}: {done.returncode}: {done.stderr[-500:]}")
+    return done.stderr
 
 
 if __name__ == "__main__":

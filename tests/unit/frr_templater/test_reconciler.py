@@ -436,21 +436,25 @@ async def test_what_frr_is_about_to_get_is_published_before_it_gets_it(node: Nod
     assert node.published["trying"] == []
 
 
-async def test_what_frr_is_about_to_lose_is_no_longer_called_served(node: Node) -> None:
+async def test_what_frr_is_about_to_lose_is_called_leaving_before(node: Node) -> None:
     """Or its links would go up when the daemon dies meanwhile and the VRF comes back."""
     node.want(1, BLUE, RED)
     await node.settle()
-    told: list[tuple[object, object]] = []
-    blue = [{"name": "blue", "vni": BLUE.vni}]
+    told: list[object] = []
 
     def look() -> None:
-        told.append((node.published["vrfs"], node.published["trying"]))
+        served = node.store.read(Served)
+        assert served is not None
+        told.append((len(served.vrfs), served.leaving, served.serves("red", RED.vni)))
 
     node.frr.before_reload = look
     node.want(2, BLUE)
     await node.settle()
-    assert told == [(blue, ["blue", "red"])]
-    assert (node.published["vrfs"], node.published["trying"]) == (blue, [])
+    assert told == [(2, ("red",), False)]
+    assert (node.published["vrfs"], node.published["leaving"]) == (
+        [{"name": "blue", "vni": BLUE.vni}],
+        [],
+    )
 
 
 async def test_a_daemon_killed_in_a_reload_leaves_word_of_it(node: Node) -> None:
