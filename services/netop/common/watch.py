@@ -11,6 +11,8 @@ from watchdog import events
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.inotify import InotifyEmitter
+from watchdog.observers.inotify_buffer import InotifyBuffer
+from watchdog.observers.inotify_c import InotifyEvent
 
 # All but opening and reading: a daemon that woke itself by reading would never sleep, and one
 # that woke for each program which opens a file directly below /etc would not either.
@@ -27,7 +29,7 @@ _CHANGES: tuple[type[FileSystemEvent], ...] = (
 )
 
 
-class _Emitter(InotifyEmitter):
+class _Buffer(InotifyBuffer):
     """Forgets who was moved away.
 
     watchdog 6.0 keeps a record of every file that it sees renamed, and clears none: each
@@ -35,12 +37,25 @@ class _Emitter(InotifyEmitter):
     for directories that are watched and move within one that is; we watch no such two.
     """
 
-    def queue_events(self, timeout: float, *, full_events: bool = False) -> None:
-        """Called by watchdog, in the emitter's thread."""
-        super().queue_events(timeout, full_events=full_events)
-        buffer = self._inotify
-        if buffer is not None:
-            buffer._inotify.clear_move_records()  # noqa: SLF001
+    def _group_events(
+        self, event_list: list[InotifyEvent]
+    ) -> list[InotifyEvent | tuple[InotifyEvent, InotifyEvent]]:
+        # In the thread that keeps and looks up the records, after each read: another thread
+        # could take one away between the two.
+        self._inotify.clear_move_records()
+        return super()._group_events(event_list)
+
+
+class _Emitter(InotifyEmitter):
+    """Watches a directory through a buffer that forgets."""
+
+    def on_thread_start(self) -> None:
+        """Called by watchdog."""
+        self._inotify = _Buffer(
+            os.fsencode(self.watch.path),
+            recursive=self.watch.is_recursive,
+            event_mask=self.get_event_mask_from_filter(),
+        )
 
 
 class FileWatch(FileSystemEventHandler):
