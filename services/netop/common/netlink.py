@@ -76,11 +76,12 @@ __all__ = [
     "fibmsg",
     "ifaddrmsg",
     "ifinfmsg",
+    "map_of_its_own",
     "rtmsg",
 ]
 
 
-def _map_of_its_own(message: type) -> type:
+def map_of_its_own(message: type) -> type:
     """Have pyroute2 compile a message's attributes although those of its base are.
 
     It remembers in a class attribute that a class is compiled, which is inherited: what a
@@ -90,7 +91,7 @@ def _map_of_its_own(message: type) -> type:
     return message
 
 
-@_map_of_its_own
+@map_of_its_own
 class bpftcmsg(tcmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
     """A traffic control message in which a BPF filter's id and tag are decoded."""
 

@@ -24,6 +24,7 @@ VXLAN_OVERHEAD = 50
 GROUP = 7237488
 # Links that will go in one request are gathered in this group before.
 DOOMED = GROUP + 1
+_GROUPS = frozenset({GROUP, DOOMED})
 
 _ALIAS = re.compile(r"netop vrf (\S+)")
 _PREFIXES = ("vr.", "br.", "vd.", "dv.", "vx.")
@@ -154,13 +155,13 @@ class Link:
         vrf = self.vrf
         if vrf is None:
             return False
-        return self.attributes.group in {GROUP, DOOMED} or self.attributes.alias == alias(vrf)
+        return self.attributes.group in _GROUPS or self.attributes.alias == alias(vrf)
 
     @property
     def stray(self) -> str | None:
         """The VRF for which netop made this link before somebody renamed it, or None."""
         found = _ALIAS.fullmatch(self.attributes.alias or "")
-        if self.vrf is not None or found is None or self.attributes.group != GROUP:
+        if self.vrf is not None or found is None or self.attributes.group not in _GROUPS:
             return None
         return found[1]
 

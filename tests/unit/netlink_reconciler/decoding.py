@@ -16,17 +16,12 @@ from netop.common.netlink import (
     RTM_NEWROUTE,
     ifaddrmsg,
     ifinfmsg,
+    map_of_its_own,
     rtmsg,
 )
 
 
-def _map_of_its_own(message: type) -> type:
-    """Have pyroute2 compile a message's attributes although those of its base are."""
-    message._nlmsg_base__compiled_nla = False  # type: ignore[attr-defined]
-    return message
-
-
-@_map_of_its_own
+@map_of_its_own
 class linkmsg(ifinfmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
     """A link message as it is sent: pyroute2 knows settings by family for reading only."""
 
@@ -48,7 +43,7 @@ class linkmsg(ifinfmsg):  # type: ignore[misc]  # noqa: N801 - named like its ba
             nla_map = ((8, "IFLA_INET6_ADDR_GEN_MODE", "uint8"),)  # linux/if_link.h
 
 
-@_map_of_its_own
+@map_of_its_own
 class addressmsg(ifaddrmsg):  # type: ignore[misc]  # noqa: N801 - named like its base
     """An address message with who made the address, which pyroute2 0.7 leaves out."""
 

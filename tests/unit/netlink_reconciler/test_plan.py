@@ -13,7 +13,7 @@ import pytest
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.backstop import Backstop
 from netop.netlink_reconciler.goal import Goal
-from netop.netlink_reconciler.link import GROUP
+from netop.netlink_reconciler.link import DOOMED, GROUP
 from netop.netlink_reconciler.plan import make_plan
 from netop.netlink_reconciler.step import Switch
 from tests.unit.netlink_reconciler.fake_kernel import ADDRESS, MAC, UNDERLAY, FakeKernel
@@ -255,10 +255,13 @@ def test_two_vrfs_swap_their_vnis() -> None:
     assert kernel.names()["vx.blue"].attributes.vni == 5001
 
 
-def test_a_link_that_was_renamed_is_replaced() -> None:
+@pytest.mark.parametrize("group", [GROUP, DOOMED])
+def test_a_link_that_was_renamed_is_replaced(group: int) -> None:
+    """Also where a crash left it among those that would go in one request."""
     kernel = working({"red": 5001})
     link = kernel.names()["vx.red"]
-    kernel.links[link.index] = type(link)(link.index, "mine", link.up, link.attributes)
+    marked = dataclasses.replace(link.attributes, group=group)
+    kernel.links[link.index] = dataclasses.replace(link, name="mine", attributes=marked)
     planned = steps(kernel, {"red": 5001}, {"red": 5001})
     assert planned[0] == "mine: removed, it was made for VRF red and renamed since"
     converge(kernel, desired({"red": 5001}), served({"red": 5001}))
