@@ -60,6 +60,8 @@ def explain_status(
         return ClusterError(Fault.DENIED, f"{host} forbids it: {said}; {needs}")
     if status == 404:
         resource = right.rpartition(" ")[2]
+        if not resource.endswith(f".{GROUP}"):
+            return ClusterError(Fault.REFUSED, f"{host} does not know {resource}: {said}")
         reason = f"{host} does not know {resource}/{VERSION}"
         return ClusterError(Fault.NO_CRD, f"{reason}; install its CustomResourceDefinition")
     # After a restore of etcd our version may lie in the server's future.

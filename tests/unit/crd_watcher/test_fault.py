@@ -63,3 +63,11 @@ def test_what_admission_refuses_is_no_matter_of_rights(who: str) -> None:
     error = explain_status(403, said, "https://api", "/etc/netop/kubeconfig")
     assert error.fault is Fault.DENIED
     assert str(error) == f"https://api forbids it: {who}: not yours"
+
+
+def test_only_what_netop_brings_can_be_installed() -> None:
+    body = json.dumps({"message": "the server could not find it"}).encode()
+    told = explain_status(404, body, "https://api", "", "create on events.events.k8s.io")
+    assert told.fault is Fault.REFUSED
+    wanted = "https://api does not know events.events.k8s.io: the server could not find it"
+    assert str(told) == wanted
