@@ -76,7 +76,7 @@ demo-down: python ## Take the demo's node down
 .PHONY: test
 test: check shellcheck lintian ## All tests: the above, real FRR and units, a real API server, a node in its fabric
 	@$(LAB) shell --container -- sh -c 'cd /src && python3 -m pytest -q -p no:cacheprovider tests/unit tests/netlink tests/packet'
-	@$(BIN)/pytest -q tests/container tests/apiserver tests/vm/test_pipeline.py tests/vm/test_rubbish.py \
+	@$(BIN)/pytest -q --durations=25 tests/container tests/apiserver tests/vm/test_pipeline.py tests/vm/test_rubbish.py \
 	  tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py tests/vm/test_drift.py tests/vm/test_renewal.py \
 	  tests/vm/test_soak_kills.py tests/vm/test_z_reboot.py
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import json
 from pathlib import Path
@@ -72,6 +73,25 @@ def test_a_document_survives_the_disk(document: Document, tmp_path: Path) -> Non
 
 def test_a_document_not_yet_written_is_none(tmp_path: Path) -> None:
     assert Store(tmp_path).read(Desired) is None
+
+
+def test_a_document_is_read_anew_only_when_it_says_something_else(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.path(Links)
+    path.parent.mkdir(parents=True)
+    store.publish(LINKS)
+    first = store.read(Links)
+    path.touch()
+    assert store.read(Links) is first
+    other = dataclasses.replace(LINKS, generation=18)
+    store.publish(other)
+    assert store.read(Links) == other
+    text = path.read_text()
+    path.write_text(text[:-3])
+    with pytest.raises(DocumentError):
+        store.read(Links)
+    path.unlink()
+    assert store.read(Links) is None
 
 
 def test_another_version_is_refused_with_the_way_out() -> None:
