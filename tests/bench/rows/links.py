@@ -211,6 +211,8 @@ def by_ifupdown2(size: int, told: Seconds) -> None:
     file.write_text("\n".join(stanzas(number) for number in range(size)))
     # networking.service would make it, for the lock; without, "another instance is running".
     Path("/run/network").mkdir(exist_ok=True)
+    # And Debian 13 has no /etc/iproute2 any more, where ifupdown2 writes the names of tables.
+    Path("/etc/iproute2/rt_tables.d").mkdir(parents=True, exist_ok=True)
     told["made"].append(timed(lambda: until_up(["ifup", "-a"], 5 * size)))
     told["removed"].append(timed(lambda: until_gone(["ifdown", "-a"])))
     for name in filter(is_other, link_names()):
