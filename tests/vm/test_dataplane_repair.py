@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,6 +98,7 @@ def test_a_deleted_vxlan_comes_back_and_the_other_vrf_loses_nothing(node: Served
     if len(blue.lost) == 1:
         # Seen once in some thirty runs, and its cause was not found: no route of blue
         # changes meanwhile. What the re-creation costs, it costs again.
+        warnings.warn(f"the other VRF lost a packet: {blue}", stacklevel=1)
         red, blue = recreated(node, "vx.red")
     assert blue.lost == []
     assert red.flows
