@@ -43,6 +43,19 @@ class Target:
         return render(self.loaded.template, intent)
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A target and what it was made of; of what was good before only where that counted."""
+
+    key: object
+    good: tuple[DesiredVrf, ...] | None
+    whole: bool
+    target: Target
+
+    def still(self, key: object, good: tuple[DesiredVrf, ...] | None) -> bool:
+        return self.key == key and (self.whole or self.good == good)
+
+
 @dataclass
 class Targets:
     """Makes targets, and does not make the same one twice."""
@@ -50,7 +63,7 @@ class Targets:
     frr: Frr
     origin: str
     hostname: str
-    _last: tuple[object, Target] | None = None
+    _last: _Made | None = None
 
     async def target(
         self, desired: Desired, links: Links, loaded: Loaded, served: Served | None, state: State
@@ -64,16 +77,19 @@ class Targets:
             links.host_router_id or state.host_router_id,
         )
         key = (loaded.mark, intent, choice.waiting, desired.generation, desired.node.asn,
-               state.refusals, state.frr, state.good and state.good.vrfs)  # fmt: skip
-        if self._last is not None and self._last[0] == key:
-            return self._last[1]
+               state.refusals, state.frr)  # fmt: skip
+        good = state.good.vrfs if state.good is not None else None
+        if self._last is not None and self._last.still(key, good):
+            return self._last.target
         self._check_values(loaded, intent, desired)
         maker = Maker(
             self.frr, loaded.template, self.origin, loaded.mark, desired.node.asn, state.frr
         )
         made = await maker.make(intent, state)
         target = self._finished(maker, made, loaded, intent, desired.generation, choice.waiting)
-        self._last = (key, target)
+        # What was good before takes the place of what is left out, and has no other part.
+        whole = made.vrfs == intent.vrfs and not state.refusals
+        self._last = _Made(key, good, whole, target)
         return target
 
     def _finished(

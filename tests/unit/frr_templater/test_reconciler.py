@@ -80,6 +80,16 @@ async def test_what_changes_nothing_reloads_nothing_and_says_nothing(node: Node)
     assert node.frr.checks <= checks + 1
 
 
+async def test_a_text_that_was_checked_and_served_is_not_checked_again(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    checks = node.frr.checks
+    node.want(2, BLUE, RED)
+    for _ in range(4):
+        await node.templater.reconcile()
+    assert (node.served, node.frr.checks) == ({"blue": 5002, "red": 5001}, checks + 1)
+
+
 async def test_links_of_another_generation_are_waited_for(node: Node) -> None:
     node.want(1, BLUE)
     await node.settle()
