@@ -16,7 +16,7 @@ from netop.bpf_guardian.filters import PRIORITY
 from netop.ctl.__main__ import COMMANDS
 from netop.ctl.cleanup import without_sections
 from netop.frr_templater.template import HEADER
-from netop.netlink_reconciler.link import GROUP
+from netop.netlink_reconciler.link import DOOMED, GROUP
 from tests.frr.golden import CASES, Case
 
 SOURCE = Path(__file__).parents[3]
@@ -30,7 +30,8 @@ def test_the_changelog_and_the_code_are_of_one_version() -> None:
 
 def test_purge_names_what_the_daemons_really_mark() -> None:
     told = (DEBIAN / "netop.postrm").read_text(encoding="utf-8")
-    assert f"ip link delete group {GROUP}" in told
+    for group in (GROUP, DOOMED):
+        assert f"ip link delete group {group}\n" in told.replace("    #", "\n")
     assert f"pref {PRIORITY}" in told
 
 
