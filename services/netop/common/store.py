@@ -104,32 +104,36 @@ def _member_text(value: object) -> str:
     return "[\n  " + ",\n  ".join(json.dumps(item, default=encode) for item in value) + "\n ]"
 
 
-def replace_file(path: Path, text: str, mode: int = 0o644) -> None:
+def replace_file(path: Path, text: str, mode: int = 0o644, *, lasting: bool = True) -> None:
     """Replace `path` so that a reader, or a crash, sees the old text or the new, never half.
 
     Temporary file in the same directory, fsync, rename, fsync of the directory (rename(2)).
+    One that is not `lasting` may be lost or empty after a power cut, and waits for no disk.
     Raises OSError that names `path`; the temporary file is gone then.
     """
     try:
-        _replace(path, text, mode)
+        _replace(path, text, mode, lasting=lasting)
     except OSError as error:
         # The name of a temporary file would make each attempt another complaint.
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
-def _replace(path: Path, text: str, mode: int) -> None:
+def _replace(path: Path, text: str, mode: int, *, lasting: bool) -> None:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             os.fchmod(stream.fileno(), mode)
             stream.write(text)
             stream.flush()
-            os.fsync(stream.fileno())
+            if lasting:
+                os.fsync(stream.fileno())
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+    if not lasting:
+        return
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)

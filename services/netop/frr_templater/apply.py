@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,8 +23,16 @@ PASSES = 3
 class Asking(Protocol):
     """What has to be asked of FRR."""
 
-    async def differences(self, text: str) -> tuple[Difference, ...]:
-        """Return how FRR differs from `text`; raises FrrError."""
+    async def differences(self, text: str, running: str, /) -> tuple[Difference, ...]:
+        """Return how FRR, which shows `running`, differs from `text`; raises FrrError."""
+        ...
+
+    def expect(self, text: str) -> None:
+        """Get ready for a question about `text`, which takes time now and less then."""
+        ...
+
+    async def answers(self) -> None:
+        """Make sure that FRR answers; raises NotAliveError."""
         ...
 
     async def facts(self) -> Facts:
@@ -123,9 +132,8 @@ class Outcome:
 
 async def look(frr: Asking, goal: Goal) -> Finding:
     """Compare the running FRR with a goal; raises FrrError."""
-    # In this order: a daemon that hangs is found with the shorter patience.
     facts = await frr.facts()
-    verdict = judge(await frr.differences(goal.text), goal.names)
+    verdict = judge(await frr.differences(goal.text, facts.running), goal.names)
     lacks = missing(goal.expected, facts.bindings, facts.maps)
     strange = tuple(
         item for item in verdict.foreign if goal.strict and str(item) not in goal.tolerated
@@ -158,7 +166,7 @@ class Applier:
             try:
                 finding = None
                 await self.frr.dismiss(goal.expected.gone)
-                result = await self.unit.reload()
+                result = await self._reload(goal.text)
                 if result != "done":
                     told.append(f"the reload of frr.service ended with `{result}`")
                 finding = await look(self.frr, goal)
@@ -173,6 +181,13 @@ class Applier:
                 break
             await self.sleep(1.0)
         return Outcome(finding, number, _each([*said, *told]), _each(said), alive)
+
+    async def _reload(self, text: str) -> str:
+        """Reload, and get ready for the comparison while systemd and FRR are at work."""
+        reloading = asyncio.create_task(self.unit.reload())
+        await asyncio.sleep(0)  # have the request sent first
+        self.frr.expect(text)
+        return await reloading
 
 
 def _each(sentences: Iterable[str]) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ COMPARE_LIMIT = 120.0
 
 _OWN_VTYSH_CONF = "service integrated-vtysh-config\nusername frr nopassword\n"
 
+_SHOW = "show running-config no-header"
+
 _COMPLAINT = re.compile(r"line \d+: .*")
 
 
@@ -47,10 +49,14 @@ class DeadError(NotAliveError):
 
 @dataclass(frozen=True)
 class Facts:
-    """What runs: the VNI of each VRF that zebra has one for, and bgpd's route-maps."""
+    """What runs: the VNI of each VRF that zebra has one for, bgpd's route-maps, and all text.
+
+    `running` is the running configuration of all daemons together, as `Frr.shown` has it.
+    """
 
     bindings: dict[str, int]
     maps: frozenset[str]
+    running: str
 
 
 @dataclass(frozen=True)
@@ -100,21 +106,30 @@ class Frr:
         return match[1]
 
     async def facts(self) -> Facts:
-        """Return what zebra and bgpd have; raises FrrError, or NotAliveError as `version`."""
-        questions = ("show vrf vni json", "show route-map json")
+        """Return what runs; raises FrrError, or NotAliveError as `version`.
+
+        In one go, because vtysh talks to a dozen daemons before it asks anything.
+        """
+        questions = ("show vrf vni json", "show route-map json", _SHOW)
         done, rest = await self._alive(*questions)
         if done.code != 0:
             said = _lines(done.errors) or [f"vtysh ended with {done.code}"]
             raise FrrError(f"`{questions[0]}`: {said[0]}")
         try:
-            vnis, maps = _json_values(rest)
+            vnis, rest = _json_value(rest)
+            maps, rest = _json_value(rest)
             found = Field(vnis, questions[0])["vrfs"].items()
             return Facts(
                 {item["vrf"].text(): item["vni"].integer(0, 1 << 24) for item in found},
                 frozenset(Field(maps, questions[1])["bgpd"].keys()),
+                rest.strip(),
             )
         except ValueError as error:
             raise FrrError(f"FRR answers what cannot be understood: {error}") from error
+
+    async def answers(self) -> None:
+        """Make sure that FRR does; raises NotAliveError as `version`."""
+        await self._alive()
 
     async def _alive(self, *questions: str) -> tuple[Completed, str]:
         """Ask FRR, and who answers; return the answer without that first line."""
@@ -152,8 +167,8 @@ class Frr:
 
     async def shown(self) -> str:
         """Return the running configuration of all daemons together; raises FrrError."""
-        show = [*self._vtysh(), "-c", "show running-config no-header"]
-        return (await self._run(show, ASK_LIMIT)).output
+        show = [*self._vtysh(), "-c", _SHOW]
+        return (await self._run(show, ASK_LIMIT)).output.strip()
 
     async def forget(self, vrf: str) -> None:
         """Take an empty `vrf` stanza out, unless FRR refuses; raises FrrError.
@@ -217,16 +232,11 @@ class Frr:
             raise NotAliveError(f"{error}; does one of FRR's daemons hang?") from error
 
 
-def _json_values(text: str) -> list[object]:
-    """Return the JSON values that stand behind one another in `text`; raises ValueError."""
-    decoder = json.JSONDecoder()
-    found: list[object] = []
-    place = 0
-    while text[place:].strip():
-        place += len(text[place:]) - len(text[place:].lstrip())
-        value, place = decoder.raw_decode(text, place)
-        found.append(value)
-    return found
+def _json_value(text: str) -> tuple[object, str]:
+    """Return the JSON value that `text` begins with, and the rest; raises ValueError."""
+    text = text.lstrip()
+    value, end = json.JSONDecoder().raw_decode(text)
+    return value, text[end:]
 
 
 def _lines(text: str) -> list[str]:

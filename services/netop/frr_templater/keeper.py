@@ -169,7 +169,8 @@ class Keeper:
             good = Good(text=disk, template="", vrfs=())
         else:
             good = Good(target.text_for(()), target.loaded.mark, (), target.loaded.template.ipv6)
-        verdict = judge(await self.applier.frr.differences(good.text), ())
+        running = (await self.applier.frr.facts()).running
+        verdict = judge(await self.applier.frr.differences(good.text, running), ())
         tolerated = tuple(str(item) for item in verdict.foreign)
         good = dataclasses.replace(good, tolerated=tolerated)
         self._save(good=good)
@@ -177,7 +178,7 @@ class Keeper:
 
     async def _change(self, target: Target, good: Good) -> Kept:
         # A dead or hung FRR shall not be held against a text that it has not seen.
-        await self.applier.frr.facts()
+        await self.applier.frr.answers()
         new_template = bool(good.template) and good.template != target.loaded.mark
         steps = batches(good.vrfs, target.vrfs, new_template=new_template)
         for number, vrfs in enumerate(steps, start=1):

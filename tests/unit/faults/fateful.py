@@ -91,8 +91,14 @@ class FatefulFrr:
     async def check(self, text: str) -> tuple[str, ...]:
         return await self._asked("check", lambda: self.real.check(text))
 
-    async def differences(self, text: str) -> tuple[Difference, ...]:
-        return await self._asked("differences", lambda: self.real.differences(text))
+    async def differences(self, text: str, running: str) -> tuple[Difference, ...]:
+        return await self._asked("differences", lambda: self.real.differences(text, running))
+
+    def expect(self, text: str) -> None:
+        self.real.expect(text)
+
+    async def answers(self) -> None:
+        await self._asked("answers", self.real.answers)
 
     async def facts(self) -> Facts:
         return await self._asked("facts", self.real.facts)

@@ -207,7 +207,9 @@ class World:
         frr: Frr = self.frr  # type: ignore[assignment]
         files = Files(self.root / "frr")
         memory = StateFile(self.root / "state" / "frr" / "state.json")
-        applier = Applier(frr, self.frr, lambda _: [], lambda: self.wall().timestamp(), self._sleep)
+        applier = Applier(
+            self.frr, self.frr, lambda _: [], lambda: self.wall().timestamp(), self._sleep
+        )
         templater = Templater(
             store=self.store,
             files=files,

@@ -134,7 +134,7 @@ class FakeFrr:
         if vrf not in self.kernel:
             self.stanzas.discard(vrf)
 
-    async def differences(self, text: str) -> tuple[Difference, ...]:
+    async def differences(self, text: str, _running: str) -> tuple[Difference, ...]:
         await self.alive()
         wanted = lines_of(text)
         more = [Difference(True, path, line) for path, line in sorted(wanted - self.running)]
@@ -149,9 +149,14 @@ class FakeFrr:
         if self.dead:
             raise DeadError("bgpd of FRR does not run")
 
+    def expect(self, text: str) -> None: ...
+
     async def facts(self) -> Facts:
         await self.alive()
-        return Facts(self.bindings(), self.route_maps())
+        return Facts(self.bindings(), self.route_maps(), await self.shown())
+
+    async def answers(self) -> None:
+        await self.alive()
 
     def bindings(self) -> dict[str, int]:
         return {
@@ -275,7 +280,9 @@ class Node:
         # What FRR is asked, the fake answers; mypy need not know how much alike they are.
         frr: Frr = self.frr  # type: ignore[assignment]
         journal = self.told.journal()
-        applier = Applier(frr, self.frr, lambda _: self.frr.said, lambda: self.time, self.sleep)
+        applier = Applier(
+            self.frr, self.frr, lambda _: self.frr.said, lambda: self.time, self.sleep
+        )
         memory = StateFile(self.root / "state" / "state.json")
         self.templater = Templater(
             store=self.store,

@@ -39,7 +39,9 @@ class Frr:
         return self.running
 
     async def facts(self) -> Facts:
-        return Facts({}, frozenset())
+        return Facts({}, frozenset(), self.running)
+
+    async def answers(self) -> None: ...
 
     async def dismiss(self, gone: frozenset[str]) -> None: ...
 
@@ -57,10 +59,10 @@ def prefix(*numbers: int) -> str:
 async def test_what_frr_took_over_word_by_word_needs_no_second_comparison() -> None:
     frr = Frr(BASE + "hostname node\n" + prefix(1))
     comparison = Comparison(frr, NOTHING)
-    first = await comparison.differences(BASE + prefix(1))
+    first = await comparison.differences(BASE + prefix(1), frr.running)
     assert [str(difference) for difference in first] == ["no hostname node"]
     frr.running = BASE + "hostname node\n" + prefix(2, 3)
-    assert await comparison.differences(BASE + prefix(2, 3)) == first
+    assert await comparison.differences(BASE + prefix(2, 3), frr.running) == first
     assert frr.asked == 1
 
 
@@ -78,9 +80,9 @@ async def test_what_frr_took_over_word_by_word_needs_no_second_comparison() -> N
 async def test_anything_else_is_compared_in_full(running: str) -> None:
     frr = Frr(BASE + prefix(1))
     comparison = Comparison(frr, NOTHING)
-    assert await comparison.differences(BASE + prefix(1)) == ()
+    assert await comparison.differences(BASE + prefix(1), frr.running) == ()
     frr.running = running
-    assert await comparison.differences(BASE + prefix(1, 2)) == compared(
+    assert await comparison.differences(BASE + prefix(1, 2), frr.running) == compared(
         BASE + prefix(1, 2), running
     )
     assert frr.asked == 2
@@ -91,8 +93,8 @@ async def test_a_configuration_that_changes_during_the_comparison_is_no_ground_t
 ):
     frr = Frr(BASE, meanwhile=[BASE + prefix(1)])
     comparison = Comparison(frr, NOTHING)
-    await comparison.differences(BASE)
-    await comparison.differences(BASE)
+    await comparison.differences(BASE, frr.running)
+    await comparison.differences(BASE, frr.running)
     assert frr.asked == 2
 
 
@@ -111,21 +113,23 @@ async def test_it_never_says_anything_else_than_frr_reload(
     for wanted, has, obedient in steps:
         text = BASE + prefix(*wanted)
         frr.running = text + "hostname node\n" if obedient else prefix(*has) + BASE
-        assert await comparison.differences(text) == compared(text, frr.running)
+        assert await comparison.differences(text, frr.running) == compared(text, frr.running)
 
 
 async def test_after_a_restart_the_very_same_two_need_no_comparison(tmp_path: Path) -> None:
     path = tmp_path / "compared.json"
     frr = Frr(BASE + "hostname node\n" + prefix(1))
     text = BASE + prefix(1)
-    first = await Comparison(frr, Remembered(path)).differences(text)
-    assert await Comparison(frr, Remembered(path)).differences(text) == first
+    first = await Comparison(frr, Remembered(path)).differences(text, frr.running)
+    assert await Comparison(frr, Remembered(path)).differences(text, frr.running) == first
     assert (frr.asked, path.stat().st_mode & 0o777) == (1, 0o600)
     frr.running += prefix(2)
-    assert await Comparison(frr, Remembered(path)).differences(text) == compared(text, frr.running)
+    assert await Comparison(frr, Remembered(path)).differences(text, frr.running) == compared(
+        text, frr.running
+    )
     assert frr.asked == 2
     for damage in ("", "{", "[]", '{"of": 1, "found": []}', path.read_text().replace("add", "ad")):
         path.write_text(damage)
-        found = await Comparison(frr, Remembered(path)).differences(text)
+        found = await Comparison(frr, Remembered(path)).differences(text, frr.running)
         assert found == compared(text, frr.running)
     assert frr.asked == 7

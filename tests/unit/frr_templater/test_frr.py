@@ -21,6 +21,7 @@ FACTS = """\
 {"vrfs":[{"vrf":"vr.blue","vni":100,"state":"Down"}]}
 {"zebra":{"a":{}},"bgpd":{"rm_x_import":{},"b":{}}}
 """
+SHOWN = "\nfrr version 10.3\nhostname {node}\nend\n"
 
 
 @dataclass
@@ -94,7 +95,8 @@ async def test_the_bogus_difference_of_an_error_is_not_believed(tmp_path: Path) 
 async def test_answers_are_parsed_and_rubbish_is_refused(tmp_path: Path) -> None:
     answers = Answers(
         {
-            "show vrf vni": Completed(0, DAEMONS + FACTS, ""),
+            "show vrf vni": Completed(0, DAEMONS + FACTS + SHOWN, ""),
+            "show running-config": Completed(0, SHOWN, ""),
             "show version": Completed(0, DAEMONS + VERSION, ""),
         }
     )
@@ -102,6 +104,7 @@ async def test_answers_are_parsed_and_rubbish_is_refused(tmp_path: Path) -> None
     facts = await asking.facts()
     assert facts.bindings == {"vr.blue": 100}
     assert facts.maps == {"rm_x_import", "b"}
+    assert facts.running == await asking.shown() == "frr version 10.3\nhostname {node}\nend"
     assert await asking.version() == "10.3"
     maps = '{"bgpd": {}}'
     for rubbish in (
@@ -109,7 +112,6 @@ async def test_answers_are_parsed_and_rubbish_is_refused(tmp_path: Path) -> None
         "{",
         "[]",
         "[] []",
-        FACTS + maps,
         f'{{"vrfs": 3}}\n{maps}',
         f'{{"vrfs": [{{"vrf": 1, "vni": 2}}]}}\n{maps}',
         '{"vrfs": []} {"zebra": {}}',
