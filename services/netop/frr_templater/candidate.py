@@ -85,6 +85,8 @@ class Maker:
     def _without_refused(
         self, vrfs: Iterable[DesiredVrf], state: State
     ) -> tuple[list[DesiredVrf], list[Problem]]:
+        if not state.refusals:
+            return list(vrfs), []  # a digest of each would take its time
         kept: list[DesiredVrf] = []
         problems: list[Problem] = []
         for vrf in vrfs:
