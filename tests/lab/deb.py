@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package: built and checked in the workshop."""
 
+import fcntl
 import hashlib
 from pathlib import Path
 
@@ -25,6 +26,14 @@ def build(lab: Lab, source: Path) -> Path:
     A package that was built from the same files is taken as it is.
     """
     dist = source / "dist"
+    dist.mkdir(exist_ok=True)
+    with (dist / ".lock").open("w") as lock:
+        # Tests that run side by side want the same package.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(lab, source, dist)
+
+
+def _build(lab: Lab, source: Path, dist: Path) -> Path:
     mark = dist / ".built-from"
     digest = digest_of(source)
     found = sorted(dist.glob("netop_*_all.deb"))
