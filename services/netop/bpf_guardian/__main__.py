@@ -20,13 +20,7 @@ from netop.bpf_guardian.systemd import SystemdKeeper, given_descriptors
 from netop.bpf_guardian.wishes import WishReader
 from netop.bpf_guardian.workshop import Workshop
 from netop.common.backoff import Backoff
-from netop.common.daemon import (
-    Daemon,
-    production_journal,
-    production_notify,
-    run_watching,
-    take_as_given,
-)
+from netop.common.daemon import Daemon, production_journal, production_notify, run_watching
 from netop.common.documents import Attached, Links
 from netop.common.settings import settings_path
 from netop.common.store import Store, remove_leftovers
@@ -62,7 +56,7 @@ async def run() -> None:
     )
     remove_leftovers(store.path(Attached))
     guardian.recover()
-    daemon = Daemon(guardian, production_notify(), settle=SETTLE, settled_in=take_as_given)
+    daemon = Daemon(guardian, production_notify(), settle=SETTLE)
     workshop.wake = daemon.wake
     asyncio.get_running_loop().add_reader(events.fileno(), events.read, daemon.wake)
     server = await counters.serve(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import time
@@ -48,8 +47,7 @@ class Daemon:
 
     Wake-ups that arrive during a pass are kept for the next one; those that arrive
     within `settle` seconds of the first are one. `resync` is the slow safety net, in
-    seconds. Nothing else wakes an idle daemon but the watchdog ping. `settled_in` is called
-    once, when the first pass is over and told of.
+    seconds. Nothing else wakes an idle daemon but the watchdog ping.
     """
 
     def __init__(
@@ -60,14 +58,12 @@ class Daemon:
         settle: float = 0.02,
         resync: float = 900.0,
         clock: Callable[[], float] = time.monotonic,
-        settled_in: Callable[[], object] = lambda: None,
     ) -> None:
         self._reconciler = reconciler
         self._notify = notify
         self._settle = settle
         self._resync = resync
         self._clock = clock
-        self._settled_in = settled_in
         self._pass_began: float | None = None
         self._wanted = asyncio.Event()
         self._stopping = False
@@ -106,8 +102,6 @@ class Daemon:
             self._pass_began = None
             line = " ".join(report.status.split())
             self._notify(f"STATUS={line}" if ready else f"READY=1\nSTATUS={line}")
-            if not ready:
-                self._settled_in()
             ready = True
             await self._sleep(self._resync if report.retry is None else report.retry)
 
@@ -156,19 +150,6 @@ def production_notify() -> Notify:
         return daemon.notify(state)
 
     return notify
-
-
-def take_as_given() -> None:
-    """Exempt what there is now from the search for garbage, for good.
-
-    Python looks through all objects only when those that outlived two smaller searches are a
-    quarter of all (gc, "long_lived_pending"). With the modules of a daemon counted in, that
-    lets garbage in cycles pile up for a quarter of an hour of changes, and each new height of
-    the pile is memory that is not given back. Without them it is found soon, and cheaply.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.collect()  # counts anew what is long-lived
 
 
 async def run_watching(daemon: Daemon, paths: Iterable[Path]) -> None:

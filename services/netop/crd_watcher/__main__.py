@@ -12,12 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from netop.common.daemon import (
-    Daemon,
-    production_journal,
-    production_notify,
-    take_as_given,
-)
+from netop.common.daemon import Daemon, production_journal, production_notify
 from netop.common.documents import Desired
 from netop.common.settings import settings_path
 from netop.common.store import STATE_ROOT, Store
@@ -82,7 +77,7 @@ async def _run(options: argparse.Namespace) -> None:
     publisher = Publisher(store, StateDirectory(options.state))
     reporter = ClusterReporter(store, lambda: changes.wake(), wall_clock, socket.gethostname())
     watcher = CrdWatcher(options.config, sources, publisher, changes, journal, reporter=reporter)
-    daemon = Daemon(watcher, production_notify(), settled_in=take_as_given)
+    daemon = Daemon(watcher, production_notify())
     changes.wake = daemon.wake
     watch = FileWatch((options.config, options.manifests, *kubeconfigs), changes.touch)
     watch.start()

@@ -14,7 +14,6 @@ from netop.common.daemon import (
     production_journal,
     production_notify,
     run_watching,
-    take_as_given,
 )
 from netop.common.documents import Desired, Links, Served
 from netop.common.store import Store
@@ -68,7 +67,7 @@ async def _run() -> None:
         clock=time.monotonic,
     )
     templater.begin()
-    daemon = Daemon(templater, production_notify(), settled_in=take_as_given)
+    daemon = Daemon(templater, production_notify())
     daemons.append(daemon)
     watched = [
         store.path(Desired), store.path(Links), files.template, files.configuration, frr.pids

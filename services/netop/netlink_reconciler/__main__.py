@@ -6,13 +6,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from netop.common.daemon import (
-    Daemon,
-    production_journal,
-    production_notify,
-    run_watching,
-    take_as_given,
-)
+from netop.common.daemon import Daemon, production_journal, production_notify, run_watching
 from netop.common.documents import Desired, Links, Served
 from netop.common.store import Store, remove_leftovers
 from netop.common.tally import FILE, Tally
@@ -29,7 +23,7 @@ async def _run() -> None:
     # The daemon and the events know each other; `wake` is bound late for that.
     events = Events(lambda: daemon.wake())
     reconciler = LinkReconciler(store, RtnetlinkKernel(), events, journal, tally=tally)
-    daemon = Daemon(reconciler, production_notify(), settled_in=take_as_given)
+    daemon = Daemon(reconciler, production_notify())
     await run_watching(daemon, [store.path(Desired), store.path(Served)])
 
 

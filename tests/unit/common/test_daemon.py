@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent
 
 from netop.common.backoff import Backoff
-from netop.common.daemon import Daemon, Report, run_watching, take_as_given, watchdog_interval
+from netop.common.daemon import Daemon, Report, run_watching, watchdog_interval
 from netop.common.store import replace_file
 from netop.common.watch import FileWatch
 
@@ -47,8 +45,7 @@ async def until(true: Callable[[], bool]) -> None:
 async def test_wake_ups_during_a_pass_make_one_more() -> None:
     told: list[str] = []
     counting = Counting()
-    daemon = Daemon(counting, told.append, settled_in=lambda: settled.append(len(told)))
-    settled: list[int] = []
+    daemon = Daemon(counting, told.append)
     run = asyncio.create_task(daemon.run())
     await counting.began.wait()
     for _ in range(100):
@@ -62,24 +59,6 @@ async def test_wake_ups_during_a_pass_make_one_more() -> None:
     assert told[0] == "READY=1\nSTATUS=pass 1 and more"
     assert told[1] == "STATUS=pass 2 and more"
     assert told[-1] == "STOPPING=1"
-    assert settled == [1], "once, after the first pass was told of"
-
-
-def test_what_is_there_at_first_is_no_garbage_and_what_comes_later_can_be() -> None:
-    class Knot:
-        def __init__(self) -> None:
-            self.itself = self
-
-    try:
-        take_as_given()
-        given = gc.get_freeze_count()
-        assert given > 1000
-        gone = weakref.ref(Knot())
-        gc.collect()
-        assert gone() is None
-        assert gc.get_freeze_count() <= given
-    finally:
-        gc.unfreeze()
 
 
 async def test_a_replaced_document_wakes_also_in_a_directory_that_was_made_again(
