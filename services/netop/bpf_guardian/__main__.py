@@ -22,6 +22,7 @@ from netop.bpf_guardian.workshop import Workshop
 from netop.common.backoff import Backoff
 from netop.common.daemon import Daemon, production_journal, production_notify, run_watching
 from netop.common.documents import Attached, Links
+from netop.common.garbage import Sweeper
 from netop.common.settings import settings_path
 from netop.common.store import Store, remove_leftovers
 from netop.common.tally import FILE, Count, Tally
@@ -56,7 +57,7 @@ async def run() -> None:
     )
     remove_leftovers(store.path(Attached))
     guardian.recover()
-    daemon = Daemon(guardian, production_notify(), settle=SETTLE)
+    daemon = Daemon(guardian, production_notify(), settle=SETTLE, sweep=Sweeper())
     workshop.wake = daemon.wake
     asyncio.get_running_loop().add_reader(events.fileno(), events.read, daemon.wake)
     server = await counters.serve(

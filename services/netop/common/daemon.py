@@ -47,7 +47,8 @@ class Daemon:
 
     Wake-ups that arrive during a pass are kept for the next one; those that arrive
     within `settle` seconds of the first are one. `resync` is the slow safety net, in
-    seconds. Nothing else wakes an idle daemon but the watchdog ping.
+    seconds. Nothing else wakes an idle daemon but the watchdog ping. `sweep` is called after
+    each pass, when that was told of.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class Daemon:
         settle: float = 0.02,
         resync: float = 900.0,
         clock: Callable[[], float] = time.monotonic,
+        sweep: Callable[[], object] = lambda: None,
     ) -> None:
         self._reconciler = reconciler
         self._notify = notify
         self._settle = settle
         self._resync = resync
         self._clock = clock
+        self._sweep = sweep
         self._pass_began: float | None = None
         self._wanted = asyncio.Event()
         self._stopping = False
@@ -103,6 +106,7 @@ class Daemon:
             line = " ".join(report.status.split())
             self._notify(f"STATUS={line}" if ready else f"READY=1\nSTATUS={line}")
             ready = True
+            self._sweep()
             await self._sleep(self._resync if report.retry is None else report.retry)
 
     async def _sleep(self, seconds: float) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from netop.common.daemon import Daemon, production_journal, production_notify
 from netop.common.documents import Desired
+from netop.common.garbage import Sweeper
 from netop.common.settings import settings_path
 from netop.common.store import STATE_ROOT, Store
 from netop.common.tally import FILE, Tally
@@ -77,7 +78,7 @@ async def _run(options: argparse.Namespace) -> None:
     publisher = Publisher(store, StateDirectory(options.state))
     reporter = ClusterReporter(store, lambda: changes.wake(), wall_clock, socket.gethostname())
     watcher = CrdWatcher(options.config, sources, publisher, changes, journal, reporter=reporter)
-    daemon = Daemon(watcher, production_notify())
+    daemon = Daemon(watcher, production_notify(), sweep=Sweeper())
     changes.wake = daemon.wake
     watch = FileWatch((options.config, options.manifests, *kubeconfigs), changes.touch)
     watch.start()

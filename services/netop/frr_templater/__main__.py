@@ -16,6 +16,7 @@ from netop.common.daemon import (
     run_watching,
 )
 from netop.common.documents import Desired, Links, Served
+from netop.common.garbage import Sweeper
 from netop.common.store import Store
 from netop.common.tally import FILE, Count, Tally
 from netop.frr_templater.apply import Applier
@@ -67,7 +68,7 @@ async def _run() -> None:
         clock=time.monotonic,
     )
     templater.begin()
-    daemon = Daemon(templater, production_notify())
+    daemon = Daemon(templater, production_notify(), sweep=Sweeper())
     daemons.append(daemon)
     watched = [
         store.path(Desired), store.path(Links), files.template, files.configuration, frr.pids

@@ -8,6 +8,7 @@ import sys
 
 from netop.common.daemon import Daemon, production_journal, production_notify, run_watching
 from netop.common.documents import Desired, Links, Served
+from netop.common.garbage import Sweeper
 from netop.common.store import Store, remove_leftovers
 from netop.common.tally import FILE, Tally
 from netop.netlink_reconciler.events import Events
@@ -23,7 +24,7 @@ async def _run() -> None:
     # The daemon and the events know each other; `wake` is bound late for that.
     events = Events(lambda: daemon.wake())
     reconciler = LinkReconciler(store, RtnetlinkKernel(), events, journal, tally=tally)
-    daemon = Daemon(reconciler, production_notify())
+    daemon = Daemon(reconciler, production_notify(), sweep=Sweeper())
     await run_watching(daemon, [store.path(Desired), store.path(Served)])
 
 

@@ -45,7 +45,8 @@ async def until(true: Callable[[], bool]) -> None:
 async def test_wake_ups_during_a_pass_make_one_more() -> None:
     told: list[str] = []
     counting = Counting()
-    daemon = Daemon(counting, told.append)
+    swept: list[int] = []
+    daemon = Daemon(counting, told.append, sweep=lambda: swept.append(len(told)))
     run = asyncio.create_task(daemon.run())
     await counting.began.wait()
     for _ in range(100):
@@ -59,6 +60,7 @@ async def test_wake_ups_during_a_pass_make_one_more() -> None:
     assert told[0] == "READY=1\nSTATUS=pass 1 and more"
     assert told[1] == "STATUS=pass 2 and more"
     assert told[-1] == "STOPPING=1"
+    assert swept == [1, 2], "after each pass, when that was told of"
 
 
 async def test_a_replaced_document_wakes_also_in_a_directory_that_was_made_again(
