@@ -76,8 +76,8 @@ demo-down: python ## Take the demo's node down
 .PHONY: test
 test: check shellcheck lintian ## All tests: the above, real FRR and units, a real API server, a node in its fabric
 	@$(LAB) shell --container -- sh -c 'cd /src && python3 -m pytest -q -p no:cacheprovider tests/unit tests/netlink tests/packet'
-	@# Two files at a time, and the longest first: they mostly wait. The machine wants both processors.
-	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 tests/container/test_frr.py tests/container tests/apiserver
+	@# Two files at a time: they mostly wait. The machine wants both processors.
+	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 tests/container tests/apiserver
 	@$(BIN)/pytest -q --durations=20 tests/vm/test_pipeline.py tests/vm/test_rubbish.py \
 	  tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py tests/vm/test_drift.py tests/vm/test_renewal.py \
 	  tests/vm/test_soak_kills.py tests/vm/test_z_reboot.py
