@@ -87,6 +87,8 @@ class Guardian:
             looked_at = self._look(changes, names)
             if names:
                 retired = await self._make_sure_of_program(names)
+            else:
+                self.workshop.rest()
             if self.router is not None:
                 steps = self._steps(self.router, names, looked_at)
                 outcome = self._apply(self.router, wishes, steps)
@@ -116,7 +118,7 @@ class Guardian:
         """Have the program of today's source made; return the one that it replaces."""
         source = self.workshop.wanted()
         if self.router is not None and self.router.source == source:
-            self.workshop.complaint = None
+            self.workshop.rest()
         elif source:
             kept = self.router.maps if self.router is not None else {}
             self.workshop.begin(source, kept, lambda: self.kernel.live_ports(names, self._links))

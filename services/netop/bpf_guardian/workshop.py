@@ -58,13 +58,24 @@ class Workshop:
                 Message.FILE_UNREADABLE,
                 "apt install --reinstall netop",
             )
+            self._retry_at = 0.0
             return ""
 
     def begin(self, source: str, kept: Mapping[str, Map], ports: LivePorts) -> None:
         """Start to make the program, unless that is under way or of no use."""
-        if self._task is None and source != self._refused and self.clock() >= self._retry_at:
+        if source == self._refused:
+            self._retry_at = 0.0
+        elif self._task is None and self.clock() >= self._retry_at:
+            self._retry_at = 0.0
             self._task = asyncio.create_task(self._make(source, kept, ports))
             self._task.add_done_callback(lambda _: self.wake())
+
+    def rest(self) -> None:
+        """Nothing has to be made: what did not work before is nobody's concern now.
+
+        An attempt that stays due would have the daemon look without a pause.
+        """
+        self._retry_at, self.complaint = 0.0, None
 
     @property
     def busy(self) -> bool:

@@ -59,6 +59,7 @@ LINKS = {
 }
 BRIDGE, VETH = RoutedBy(2, LINKS[2].mac), RoutedBy(4, LINKS[4].mac)
 RED = Links(7, None, None, (LinkedVrf("red", 5001, 50, VrfState.UP, "", ()),), ())
+RED_GONE = Links(8, None, None, (), ())
 
 
 @dataclass
@@ -515,6 +516,59 @@ async def test_compile_failure_says_what_to_install_and_is_tried_again(world: Wo
     report = await world.pass_()
     assert set(world.programs().values()) == {world.router.info.id} != {before}
     assert report.retry is None
+
+
+async def failed_once(world: World) -> float:
+    """Have the second version of the program fail to compile; when the next attempt is due."""
+    world.publish_links()
+    await world.pass_()
+    world.compiler.complaint = "/usr/include/linux/pkt_cls.h is missing; apt install linux-libc-dev"
+    (world.root / "router.c").write_text("version 2\n")
+    await world.pass_()
+    report = await world.pass_()
+    assert report.retry is not None
+    return report.retry
+
+
+async def test_compiling_again_lets_the_passes_meanwhile_wait(world: World) -> None:
+    world.clock.now += await failed_once(world)
+    report = await world.pass_()
+
+    assert "compiling a changed program" in report.status
+    assert report.retry is None
+
+
+async def test_attempt_that_nobody_needs_any_more_is_not_due_for_ever(world: World) -> None:
+    """The time of the next attempt has come, and there is nothing to attempt."""
+    world.clock.now += await failed_once(world) + 1
+    (world.root / "router.c").write_text("version 1\n")
+    assert (await world.pass_()).retry is None
+
+    world.clock.now += await failed_once(world) + 1
+    (world.root / "router.c").unlink()
+    assert (await world.pass_()).retry is None
+
+    world.clock.now += await failed_once(world) + 1
+    world.publish_links(RED_GONE)
+    world.clock.now += GRACE + 1
+    await world.pass_()
+    world.clock.now += GRACE + 1
+    assert (await world.pass_()).retry is None
+
+
+async def test_refused_program_is_not_due_for_ever_after_one_that_did_not_compile(
+    world: World,
+) -> None:
+    world.publish_links()
+    await world.pass_()
+    world.libbpf.behaviours[marker("wrong\n")] = dropping_arp
+    (world.root / "router.c").write_text("wrong\n")
+    await world.pass_()
+    await world.pass_()
+    world.clock.now += await failed_once(world) + 1
+    (world.root / "router.c").write_text("wrong\n")
+
+    assert (await world.pass_()).retry is None
 
 
 async def test_verifier_refusal_is_told(world: World) -> None:
