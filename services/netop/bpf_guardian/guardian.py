@@ -130,12 +130,8 @@ class Guardian:
         old = self.router
         if made is None:
             return None
-        if old is not None and old.info.tag == made.info.tag:
-            # The source differs, the instructions do not: nothing to exchange.
-            self.router = dataclasses.replace(old, source=made.source)
-            made.close()
-            self.fdstore.keep_only([self.router])
-            return None
+        # Exchanged also where only comments differ: systemd stores a descriptor under one
+        # name only, so the old program cannot be stored as what the new source makes.
         self.router = made
         self.tally.add(Count.BPF_PROGRAMS)
         self.fdstore.keep_only([made] if old is None else [old, made])

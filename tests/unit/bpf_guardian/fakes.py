@@ -290,7 +290,9 @@ class FakeKeeper:
 
     def keep(self, name: str, descriptor: int) -> None:
         self.log.append(f"keep {name}")
-        self.stored[name] = os.dup(descriptor)
+        # As service_add_fd_store does: what is there under another name stays as it is.
+        if not any(os.path.sameopenfile(descriptor, known) for known in self.stored.values()):
+            self.stored[name] = os.dup(descriptor)
 
     def forget(self, name: str) -> None:
         self.log.append(f"forget {name}")

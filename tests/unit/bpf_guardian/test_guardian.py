@@ -433,18 +433,22 @@ async def test_upgrade_by_restart_goes_on_with_the_old_program_until_the_new_is_
     assert set(world.programs().values()) == {world.router.info.id} != {before}
 
 
-async def test_source_that_compiles_to_the_same_changes_nothing(world: World) -> None:
+async def test_source_that_differs_in_comments_survives_a_restart(world: World) -> None:
     world.publish_links()
     await world.pass_()
-    before = world.router.info.id
+    before = world.router.info
+    world.libbpf.count(before, DECISIONS, 0)
     (world.root / "router.c").write_text("// a comment\nversion 1\n")
     await world.pass_()
-    world.kernel.log.clear()
     await world.pass_()
+    exchanged = world.router.info
     world.restart()
     await world.pass_()
 
-    assert world.router.info.id == before
+    assert world.router.info == exchanged
+    assert exchanged.tag == before.tag
+    assert set(world.programs().values()) == {exchanged.id}
+    assert read_counts(world.libbpf, world.router, DECISIONS)[0].packets == 1
     assert len(world.compiler.compiled) == 2
     assert world.kernel.log == ["links"]
 
