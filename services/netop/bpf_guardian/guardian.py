@@ -55,6 +55,7 @@ class Guardian:
     _links: LinkTable = field(default_factory=dict)
     _held: dict[int, int] = field(default_factory=dict)
     _wanted: tuple[str, ...] = ()
+    _carried: tuple[str, ...] | None = None
     _lost: bool = True  # whether the last look at the kernel failed, or there was none
 
     def recover(self) -> None:
@@ -81,9 +82,11 @@ class Guardian:
         self.journal.generation = wishes.generation or None
         outcome = Outcome(wishes)
         changes = self.take_changes()
-        names = (*wishes.names, *self.grace.lingering(wishes.names, self.clock()))
         retired: Router | None = None
         try:
+            wishes = self._with_carried(wishes)
+            outcome = Outcome(wishes)
+            names = (*wishes.names, *self.grace.lingering(wishes.names, self.clock()))
             looked_at = self._look(changes, names)
             if names:
                 retired = await self._make_sure_of_program(names)
@@ -100,6 +103,21 @@ class Guardian:
             self.fdstore.keep_only([self.router])
             retired.close()
         return self._tell(outcome)
+
+    def _with_carried(self, wishes: Wishes) -> Wishes:
+        """Add what had our filter at the start, where nobody can say that it is not wanted.
+
+        After a restart a source that is damaged has no earlier content to count instead.
+        """
+        if wishes.known:
+            return wishes
+        if self._carried is None:
+            links = self.kernel.links()
+            places = self.kernel.places(sorted(links))
+            self._carried = tuple(links[index].name for index in places if places[index].ours)
+        carried = (name for name in self._carried if wishes.may_want(name))
+        names = tuple(dict.fromkeys((*wishes.names, *carried)))
+        return dataclasses.replace(wishes, names=names)
 
     def _look(self, changes: Changes, names: tuple[str, ...]) -> frozenset[int]:
         """Return the interfaces to look at: those that events named, or else all of them."""

@@ -20,7 +20,8 @@ from netop.common.store import DocumentError, Store
 class Wishes:
     """`sources` tells whether there is anything that could name an interface.
 
-    `owners` are the VRFs by the names of their interfaces.
+    `owners` are the VRFs by the names of their interfaces. `links_known` and `config_known`
+    are False where that source was not once readable since the start.
     """
 
     names: tuple[str, ...] = ()
@@ -28,16 +29,31 @@ class Wishes:
     generation: int = 0
     sources: bool = False
     problems: tuple[Problem, ...] = ()
+    links_known: bool = True
+    config_known: bool = True
+
+    @property
+    def known(self) -> bool:
+        """Whether these are all wishes that there are."""
+        return self.links_known and self.config_known
+
+    def may_want(self, name: str) -> bool:
+        """Say whether the source that names such interfaces is not known."""
+        of_a_vrf = name.startswith(("vx.", "br.", "vd."))
+        return not (self.links_known if of_a_vrf else self.config_known)
 
 
 @dataclass
 class WishReader:
-    """Reads both sources; one that is damaged counts as it was when it last was not."""
+    """Reads both sources; one that is damaged counts as it was when it last was not.
+
+    Where it never was, since the start, the wishes say so.
+    """
 
     store: Store
     config: Path
     _links: Links | None = None
-    _interfaces: tuple[str, ...] = ()
+    _interfaces: tuple[str, ...] | None = None
 
     def read(self) -> Wishes:
         """Return what is wanted now. A node may have both sources, either or none."""
@@ -45,7 +61,7 @@ class WishReader:
         linked = self._read_links(problems)
         configured = self._read_config(problems)
         return Wishes(
-            names=wanted_names(self._links, self._interfaces),
+            names=wanted_names(self._links, self._interfaces or ()),
             owners={
                 name: vrf.name
                 for vrf in (self._links.vrfs if self._links is not None else ())
@@ -54,6 +70,8 @@ class WishReader:
             generation=self._links.generation if self._links is not None else 0,
             sources=linked or configured,
             problems=tuple(problems),
+            links_known=self._links is not None,
+            config_known=self._interfaces is not None,
         )
 
     def _read_links(self, problems: list[Problem]) -> bool:

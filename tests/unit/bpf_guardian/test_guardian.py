@@ -613,6 +613,52 @@ async def test_vanished_document_changes_nothing(world: World) -> None:
     assert set(world.programs()) == {"vx.red", "br.red", "vd.red"}
 
 
+async def test_restart_beside_damaged_sources_takes_the_program_from_nobody(world: World) -> None:
+    """What was wanted before the restart cannot be read, and goes on being served."""
+    world.configure("mgmt0")
+    world.publish_links()
+    await world.pass_()
+    before = world.programs()
+    ports = read_ports(world.libbpf, world.router)
+    (world.root / "config.yaml").write_text("bpfInterfaces: [\n")
+    Store(world.root).path(Links).write_text("{")
+    world.restart()
+    report = await world.pass_()
+
+    assert world.programs() == before
+    assert read_ports(world.libbpf, world.router) == ports
+    assert "on 4 of 4 interfaces" in report.status
+    assert "links.json" in report.status
+    assert not any("detached" in sentence for sentence in world.sink.sentences())
+
+    world.events.tell(3)
+    del world.kernel.filters[3]
+    await world.pass_()
+    assert world.programs() == before, "and it is repaired meanwhile"
+
+    world.publish_links()
+    (world.root / "config.yaml").write_text("bpfInterfaces: []\n")
+    await world.pass_()
+    world.clock.now += GRACE
+    await world.pass_()
+    assert set(world.programs()) == {"vx.red", "br.red", "vd.red"}
+
+
+async def test_restart_without_links_json_leaves_the_links_of_vrfs_as_they_are(
+    world: World,
+) -> None:
+    world.configure("mgmt0")
+    world.publish_links()
+    await world.pass_()
+    before = world.programs()
+    Store(world.root).path(Links).unlink()
+    world.configure()
+    world.restart()
+    await world.pass_()
+
+    assert set(world.programs()) == before.keys() - {"mgmt0"}
+
+
 async def test_wrong_entry_of_the_configuration_is_told_and_the_others_serve(
     world: World,
 ) -> None:
