@@ -13,6 +13,7 @@ from netop.bpf_guardian import frames
 from netop.bpf_guardian.decisions import Decision, FibResult
 from netop.bpf_guardian.frames import ethernet, ipv4, ipv6, routed, udp
 from netop.bpf_guardian.program import (
+    LAYOUTS,
     TC_ACT_REDIRECT,
     TC_ACT_SHOT,
     TC_ACT_UNSPEC,
@@ -266,6 +267,12 @@ def test_bridge_port_is_routed_by_its_bridge(bench: Bench, to: bytes) -> None:
     assert {decision: count.packets for decision, count in bench.decisions().items()} == {
         Decision.FORWARDED: 2
     }
+
+
+def test_maps_are_laid_out_as_the_guardian_reads_them(bench: Bench) -> None:
+    maps = bench.router.maps.values()
+
+    assert {map_.name: bench.libbpf.map_info(map_.descriptor).layout for map_ in maps} == LAYOUTS
 
 
 def test_ports_that_share_a_slot_are_all_routed(bench: Bench) -> None:

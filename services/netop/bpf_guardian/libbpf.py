@@ -16,6 +16,8 @@ from dataclasses import dataclass
 LIBRARY = "libbpf.so.1"
 
 PROGRAM_SCHED_CLS = 3  # BPF_PROG_TYPE_SCHED_CLS
+MAP_HASH = 1  # BPF_MAP_TYPE_HASH
+MAP_ARRAY = 2  # BPF_MAP_TYPE_ARRAY
 MAP_PERCPU_ARRAY = 6  # BPF_MAP_TYPE_PERCPU_ARRAY
 
 _TEST_RUN_ROOM = 256  # more than a program may make a frame longer
@@ -49,6 +51,14 @@ class MapLayout:
     key_size: int
     value_size: int
     max_entries: int
+
+    def holds(self, other: MapLayout) -> bool:
+        """Say whether what is read and written as `other` is right here, too."""
+        same = (self.type, self.key_size, self.value_size)
+        return (
+            same == (other.type, other.key_size, other.value_size)
+            and self.max_entries >= other.max_entries
+        )
 
 
 @dataclass(frozen=True)

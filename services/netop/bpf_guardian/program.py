@@ -11,18 +11,33 @@ from dataclasses import dataclass
 from netop.bpf_guardian.compile import FUNCTION, replace_maps
 from netop.bpf_guardian.compiler import Compiled
 from netop.bpf_guardian.decisions import COUNTER_SLOTS
-from netop.bpf_guardian.libbpf import PROGRAM_SCHED_CLS, Libbpf, ProgramInfo
+from netop.bpf_guardian.libbpf import (
+    MAP_ARRAY,
+    MAP_HASH,
+    MAP_PERCPU_ARRAY,
+    PROGRAM_SCHED_CLS,
+    Libbpf,
+    MapLayout,
+    ProgramInfo,
+)
 
 PORTS = "lookup_port"
 NEAR_PORTS = "near_port"
 DECISIONS = "decisions"
 FIB_RESULTS = "fib_results"
-MAPS = (PORTS, NEAR_PORTS, DECISIONS, FIB_RESULTS)
-
 _COUNTER = struct.Struct("=QQ")
 _INDEX = struct.Struct("=I")
 _PORT = struct.Struct("=II6sH")
 _NEAR_SLOTS = 1024
+_COUNTERS = MapLayout(MAP_PERCPU_ARRAY, _INDEX.size, _COUNTER.size, COUNTER_SLOTS)
+
+# As bpf/router.c has them, and as they are read and written here.
+LAYOUTS: Mapping[str, MapLayout] = {
+    PORTS: MapLayout(MAP_HASH, _INDEX.size, _PORT.size, 4096),
+    NEAR_PORTS: MapLayout(MAP_ARRAY, _INDEX.size, _PORT.size, _NEAR_SLOTS),
+    DECISIONS: _COUNTERS,
+    FIB_RESULTS: _COUNTERS,
+}
 
 # What a classifier may answer (linux/pkt_cls.h).
 TC_ACT_UNSPEC = -1
@@ -113,6 +128,10 @@ def adopt(libbpf: Libbpf, source: str, descriptor: int, maps: Mapping[int, int])
     missing = [str(number) for number in info.map_ids if number not in maps]
     if info.type != PROGRAM_SCHED_CLS or missing:
         raise UnfitError(f"program {info.id} is no classifier, or without maps {missing}")
+    for map_ in (libbpf.map_info(maps[number]) for number in info.map_ids):
+        # Of another version, perhaps: a longer value would be read past the buffer's end.
+        if map_.name in LAYOUTS and not map_.layout.holds(LAYOUTS[map_.name]):
+            raise UnfitError(f"{map_.name} of program {info.id} is laid out as {map_.layout}")
     own = _duplicates(libbpf, [maps[number] for number in info.map_ids])
     return Router(source, os.dup(descriptor), info, own)
 
@@ -122,8 +141,8 @@ def _duplicates(libbpf: Libbpf, descriptors: Iterable[int]) -> dict[str, Map]:
     descriptors = tuple(descriptors)
     infos = [libbpf.map_info(descriptor) for descriptor in descriptors]
     names = sorted(info.name for info in infos)
-    if names != sorted(MAPS):
-        raise UnfitError(f"the program has the maps {', '.join(names)}, not {', '.join(MAPS)}")
+    if names != sorted(LAYOUTS):
+        raise UnfitError(f"the program has the maps {', '.join(names)}, not {', '.join(LAYOUTS)}")
     return {
         info.name: Map(info.name, info.id, os.dup(descriptor))
         for info, descriptor in zip(infos, descriptors, strict=True)

@@ -196,7 +196,8 @@ def _live_trials(port: Port) -> list[_Trial]:
     """Packets to the destinations of a port's VRF, each small enough for any MTU."""
     trials = []
     for destination in port.destinations:
-        four = "." in destination
+        # Not by the dot: Python 3.13 writes IPv4-mapped IPv6 addresses with dots.
+        four = ":" not in destination
         packet = (
             ipv4(_SOURCE4, destination, udp(bytes(32)))
             if four

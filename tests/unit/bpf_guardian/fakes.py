@@ -29,8 +29,7 @@ from netop.bpf_guardian.links import KernelLink, LinkTable
 from netop.bpf_guardian.program import (
     DECISIONS,
     FIB_RESULTS,
-    NEAR_PORTS,
-    PORTS,
+    LAYOUTS,
     TC_ACT_REDIRECT,
     TC_ACT_SHOT,
     TC_ACT_UNSPEC,
@@ -38,16 +37,6 @@ from netop.bpf_guardian.program import (
 from netop.bpf_guardian.proof import Port
 from netop.bpf_guardian.rtnetlink import RtnetlinkError
 from netop.common.journal import Priority
-
-PORT_LAYOUT = MapLayout(1, 4, 16, 4096)
-NEAR_LAYOUT = MapLayout(2, 4, 16, 1024)
-COUNTER_LAYOUT = MapLayout(6, 4, 16, 32)
-LAYOUTS = {
-    PORTS: PORT_LAYOUT,
-    NEAR_PORTS: NEAR_LAYOUT,
-    DECISIONS: COUNTER_LAYOUT,
-    FIB_RESULTS: COUNTER_LAYOUT,
-}
 
 # What a program makes of a frame: what it answers, what it leaves, what it counts.
 Verdict = tuple[int, bytes, Decision, FibResult | None]

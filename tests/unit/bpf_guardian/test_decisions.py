@@ -15,7 +15,7 @@ from netop.bpf_guardian.decisions import (
     FibResult,
 )
 from netop.bpf_guardian.filters import FILTER_NAME
-from netop.bpf_guardian.program import MAPS
+from netop.bpf_guardian.program import LAYOUTS
 
 SOURCE = (Path(__file__).parents[3] / "bpf" / "router.c").read_text()
 
@@ -45,6 +45,6 @@ def test_every_number_has_a_slot_and_a_meaning() -> None:
 def test_maps_and_function_are_named_as_in_the_program() -> None:
     declared = re.findall(r"^BPF_\w+\((\w+)", SOURCE, re.MULTILINE)
 
-    assert set(declared) == set(MAPS)
+    assert set(declared) == set(LAYOUTS)
     assert f"int {FUNCTION}(struct __sk_buff *skb)" in SOURCE
     assert FILTER_NAME == FUNCTION

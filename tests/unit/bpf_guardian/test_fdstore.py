@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
 import pytest
 
 from netop.bpf_guardian.fdstore import FdStore
-from netop.bpf_guardian.program import Router, load
+from netop.bpf_guardian.program import LAYOUTS, PORTS, Router, load
 from tests.unit.bpf_guardian.fakes import FakeCompiler, FakeKeeper, FakeLibbpf
 
 
@@ -83,6 +84,35 @@ async def test_program_whose_maps_are_missing_is_not_taken_over(
     assert recovered.routers == ()
     assert "netop.program.one of the descriptor store is of no use" in recovered.unfit[0]
     assert keeper.stored == {}
+
+
+async def test_program_whose_maps_are_laid_out_otherwise_is_not_taken_over(
+    libbpf: FakeLibbpf, tmp_path: Path
+) -> None:
+    """Such as a later version's, after a downgrade."""
+    keeper = FakeKeeper()
+    source = tmp_path / "router.c"
+    source.write_text("one")
+    compiler = FakeCompiler(libbpf)
+    compiler.layouts[PORTS] = dataclasses.replace(LAYOUTS[PORTS], value_size=24)
+    made = load(libbpf, await compiler.compile(source), "one")
+    FdStore(libbpf, keeper, {}).keep_only([made])
+    recovered = FdStore(libbpf, keeper, keeper.handed_over()).recover()
+
+    assert recovered.routers == ()
+    assert "lookup_port of program" in recovered.unfit[0]
+
+
+async def test_program_with_room_for_more_is_taken_over(libbpf: FakeLibbpf, tmp_path: Path) -> None:
+    keeper = FakeKeeper()
+    source = tmp_path / "router.c"
+    source.write_text("one")
+    compiler = FakeCompiler(libbpf)
+    compiler.layouts[PORTS] = dataclasses.replace(LAYOUTS[PORTS], max_entries=1 << 16)
+    made = load(libbpf, await compiler.compile(source), "one")
+    FdStore(libbpf, keeper, {}).keep_only([made])
+
+    assert FdStore(libbpf, keeper, keeper.handed_over()).recover().routers
 
 
 async def test_descriptor_that_is_something_else_is_not_taken_over(libbpf: FakeLibbpf) -> None:
