@@ -21,6 +21,11 @@ Notify = Callable[[str], object]
 # FRR (TimeoutSec=2m in frr.service) times the passes the templater allows itself.
 PASS_LONGEST = 900.0
 
+# systemd throws away a notification of more than 4096 bytes (NOTIFY_BUFFER_MAX), and READY=1
+# with it. In bytes; nobody reads so much of a status.
+STATUS_LONGEST = 2000
+_CUT = " … (cut here; the journal tells all)"
+
 
 @dataclass(frozen=True)
 class Report:
@@ -103,7 +108,7 @@ class Daemon:
             self._pass_began = self._clock()
             report = await self._reconciler.reconcile()
             self._pass_began = None
-            line = " ".join(report.status.split())
+            line = status_of(report)
             self._notify(f"STATUS={line}" if ready else f"READY=1\nSTATUS={line}")
             ready = True
             self._sweep()
@@ -127,6 +132,15 @@ class Daemon:
             if began is None or self._clock() - began < PASS_LONGEST:
                 self._notify("WATCHDOG=1")
             await asyncio.sleep(interval)
+
+
+def status_of(report: Report) -> str:
+    """Return the status as one line, cut where systemd would not take it."""
+    line = " ".join(report.status.split())
+    encoded = line.encode()
+    if len(encoded) <= STATUS_LONGEST:
+        return line
+    return encoded[:STATUS_LONGEST].decode(errors="ignore") + _CUT
 
 
 def watchdog_interval(environment: os._Environ[str] | dict[str, str]) -> float | None:

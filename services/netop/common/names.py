@@ -9,6 +9,7 @@ line break in a name would be a second command.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netop.common.edge import Field
@@ -87,3 +88,10 @@ class LinkNames:
     def all(self) -> tuple[str, ...]:
         """Return the names in the order of creation."""
         return (self.vrf, self.bridge, self.veth_vrf, self.veth_default, self.vxlan)
+
+
+def few(names: Iterable[str]) -> str:
+    """Return the names as a sentence tells them: all, or three and how many more there are."""
+    named = list(names)
+    more = len(named) - 3
+    return ", ".join(named[:3]) + (f" and {more} more" if more > 0 else "")

@@ -12,6 +12,7 @@ from ipaddress import IPv6Address
 
 from netop.common.documents import Desired
 from netop.common.messages import Message
+from netop.common.names import few
 from netop.common.problem import Problem
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
@@ -185,7 +186,7 @@ def _clipped(vrfs: Collection[str], underlay: Underlay, node: NodeSettings) -> P
     return Problem(
         underlay.name,
         f"leaves {fits} for VXLANs, less than the mtu {node.mtu} of config.yaml: larger packets "
-        f"of {', '.join(sorted(vrfs))} are answered with too big",
+        f"of {few(sorted(vrfs))} are answered with too big",
         field="mtu",
         value=str(underlay.mtu),
         remedy=f"raise it to {node.mtu + VXLAN_OVERHEAD}, or set mtu in config.yaml to {fits}",

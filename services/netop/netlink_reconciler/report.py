@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from netop.common.documents import Desired, Link, LinkedVrf, Links, VrfState
 from netop.common.messages import Message
+from netop.common.names import few
 from netop.common.problem import Problem
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.goal import Goal
 from netop.netlink_reconciler.link import names_of
 from netop.netlink_reconciler.plan import Plan
 from netop.netlink_reconciler.underlay import router_ids
+
+# Of so many complaints a status tells; the rest would hide them.
+SHOWN = 5
 
 
 def links_document(desired: Desired, plan: Plan, actual: Actual) -> Links:
@@ -83,9 +85,9 @@ def status(links: Links) -> str:
     leaving = _named(links, VrfState.LEAVING)
     parts = [f"{_vrfs(len(up))} in sync" if up or links.vrfs else "no VRF is desired"]
     if waiting:
-        parts.append(f"{_vrfs(len(waiting))} waiting for FRR to serve {_few(waiting)}")
+        parts.append(f"{_vrfs(len(waiting))} waiting for FRR to serve {few(waiting)}")
     if leaving:
-        parts.append(f"{_vrfs(len(leaving))} staying until FRR lets go of {_few(leaving)}")
+        parts.append(f"{_vrfs(len(leaving))} staying until FRR lets go of {few(leaving)}")
     line = ", ".join([*parts, f"generation {links.generation}"])
     return "; ".join([line, *_complaints(links)])
 
@@ -96,9 +98,11 @@ def _complaints(links: Links) -> list[str]:
     for vrf in links.vrfs:
         if vrf.error:
             suffering.setdefault(vrf.error, []).append(vrf.name)
-    found = [f"{_few(names)}: {error}" for error, names in suffering.items()]
+    found = [f"{few(names)}: {error}" for error, names in suffering.items()]
     named = {vrf.name for vrf in links.vrfs if vrf.error}
-    return found + [str(problem) for problem in links.problems if problem.vrf not in named]
+    found += [str(problem) for problem in links.problems if problem.vrf not in named]
+    more = len(found) - SHOWN
+    return [*found[:SHOWN], f"and {more} more; the journal tells all"] if more > 0 else found
 
 
 def _named(links: Links, state: VrfState) -> list[str]:
@@ -107,10 +111,3 @@ def _named(links: Links, state: VrfState) -> list[str]:
 
 def _vrfs(count: int) -> str:
     return "1 VRF" if count == 1 else f"{count} VRFs"
-
-
-def _few(names: Iterable[str]) -> str:
-    """Return the names, or the first three and how many more there are."""
-    named = list(names)
-    more = len(named) - 3
-    return ", ".join(named[:3]) + (f" and {more} more" if more > 0 else "")

@@ -11,7 +11,7 @@ import pytest
 from watchdog.events import FileCreatedEvent, FileModifiedEvent, FileMovedEvent
 
 from netop.common.backoff import Backoff
-from netop.common.daemon import Daemon, Report, run_watching, watchdog_interval
+from netop.common.daemon import Daemon, Report, run_watching, status_of, watchdog_interval
 from netop.common.store import replace_file
 from netop.common.watch import FileWatch
 
@@ -40,6 +40,16 @@ async def until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110  # what is waited for knows no event
             await asyncio.sleep(0.01)
+
+
+def test_a_status_that_systemd_would_not_take_is_cut() -> None:
+    """It throws away 4096 bytes and more, READY=1 included."""
+    short = status_of(Report("all is\nwell"))
+    long = status_of(Report("3 VRFs in sync; " + "ü" * 5000))
+    assert short == "all is well"
+    assert len(f"READY=1\nSTATUS={long}".encode()) < 4096
+    assert long.startswith("3 VRFs in sync; üü")
+    assert long.endswith("the journal tells all)")
 
 
 async def test_wake_ups_during_a_pass_make_one_more() -> None:

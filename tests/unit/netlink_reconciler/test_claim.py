@@ -192,6 +192,16 @@ def test_a_narrow_underlay_narrows_vxlan_and_bridge_and_says_what_would_do() -> 
     assert mtus(kernel) == dict.fromkeys(RED[1:], 9000)
 
 
+def test_a_narrow_underlay_is_told_of_few_vrfs_however_many_suffer() -> None:
+    """A document with a longer sentence could not be read."""
+    kernel = FakeKernel()
+    kernel.add_underlay(mtu=1500)
+    vrfs: dict[str, int | None] = {f"customer-{n:03}": n for n in range(1, 31)}
+    plan = converge(kernel, desired(vrfs), served({}))
+    told = "packets of customer-001, customer-002, customer-003 and 27 more are answered"
+    assert told in str(plan.warnings[0])
+
+
 def test_a_vxlan_that_is_wide_stays_wide_whatever_becomes_of_its_carrier() -> None:
     kernel = working({"red": 5001})
     kernel.alter(UNDERLAY, mtu=1500)
