@@ -88,7 +88,8 @@ class Observer:
         request = ifaddrmsg()
         request["family"] = AF_INET
         request["index"] = index
-        replies = [reply for reply in self._dump(request, RTM_GETADDR) if reply["index"] == index]
+        answers = self._dump(request, RTM_GETADDR, "the addresses")
+        replies = [reply for reply in answers if reply["index"] == index]
         replies.sort(key=lambda reply: bool(reply["flags"] & IFA_F_SECONDARY))
         return [IPv4Address(reply.get_attr("IFA_LOCAL")) for reply in replies]
 
@@ -110,13 +111,13 @@ class Observer:
         for family in (AF_INET, AF_INET6):
             request = fibmsg()
             request["family"] = family
-            taken |= {_table_of(rule) for rule in self._dump(request, RTM_GETRULE)}
+            taken |= {_table_of(rule) for rule in self._dump(request, RTM_GETRULE, "the rules")}
         left = (one for one in range(node.table_first, node.table_last + 1) if one not in taken)
         return tuple(islice((table for table in left if not _in_use(table)), count))
 
-    def _dump(self, request: Any, kind: int) -> tuple[Any, ...]:
+    def _dump(self, request: Any, kind: int, what: str) -> tuple[Any, ...]:
         flags = NLM_F_REQUEST | NLM_F_DUMP
-        return _answered(lambda: tuple(self._ip.nlm_request(request, kind, flags)), f"dump {kind}")
+        return _answered(lambda: tuple(self._ip.nlm_request(request, kind, flags)), what)
 
 
 def _answered(ask: Callable[[], T], what: str) -> T:

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from netop.common.daemon import Report
 from netop.common.documents import Desired, Links, Served
 from netop.common.journal import Condition, Journal, conditions
 from netop.common.messages import Message
+from netop.common.settings import NodeSettings
 from netop.common.store import DocumentError, Store
 from netop.common.tally import Count, Tally
 from netop.netlink_reconciler.actual import Actual
@@ -31,11 +33,28 @@ from netop.netlink_reconciler.spare import spare_of
 from netop.netlink_reconciler.step import Change, Create, Failure, Step
 from netop.netlink_reconciler.story import Telling, link_of, tellings
 from netop.netlink_reconciler.table import tables_lacking
+from netop.netlink_reconciler.underlay import underlay_of
+from netop.netlink_reconciler.wanted import Underlay
 
 UNCHANGED = "links stay as they are"
 WAITING = "waiting for desired.json from netop-crd-watcher"
 # Removal, making and going up take a round each; what is not settled then is a fight.
 ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What the links of one VRF follow from: only steps towards the same aim are repairs."""
+
+    goal: Goal
+    vni: int | None
+    node: NodeSettings
+    underlay: Underlay | None
+
+    @classmethod
+    def of(cls, vrf: str, goal: Goal, desired: Desired, underlay: Underlay | None) -> _Aim:
+        wanted = desired.vrf(vrf)
+        return cls(goal, wanted.vni if wanted is not None else None, desired.node, underlay)
 
 
 class Watch(Protocol):
@@ -78,7 +97,7 @@ class LinkReconciler:
         self._index_next = INDEX_FIRST
         self._problems: dict[str, Condition] = {}
         self._drifted: frozenset[str] = frozenset()
-        self._settled: dict[str, tuple[Goal, int | None]] = {}
+        self._settled: dict[str, _Aim] = {}
 
     async def reconcile(self) -> Report:
         """Look at everything, put right what is wrong, publish, and report."""
@@ -136,14 +155,14 @@ class LinkReconciler:
         for _ in range(ROUNDS):
             plan, actual = self._look(desired)
             if first:
-                self._note_repairs(plan, desired)
+                self._note_repairs(plan, desired, underlay_of(actual, desired.node))
                 first = False
             if not plan.steps:
                 break
             self._act(plan)
         else:
             plan, actual = self._look(desired)
-        self._note_settled(plan, desired)
+        self._note_settled(plan, desired, underlay_of(actual, desired.node))
         return plan, actual
 
     def _look(self, desired: Desired) -> tuple[Plan, Actual]:
@@ -198,12 +217,12 @@ class LinkReconciler:
                 seen.add(vrf)
                 self._patience.failed(vrf, refusal)
 
-    def _note_repairs(self, plan: Plan, desired: Desired) -> None:
+    def _note_repairs(self, plan: Plan, desired: Desired, underlay: Underlay | None) -> None:
         """Count what had to be put right although nobody asked for anything new."""
         drifted = set()
         for vrf, goal in plan.goals.items():
             steps = [step for step in plan.steps_of(vrf) if not self._lacked(step)]
-            if steps and self._settled.get(vrf) == (goal, _vni(desired, vrf)):
+            if steps and self._settled.get(vrf) == _Aim.of(vrf, goal, desired, underlay):
                 drifted.add(vrf)
                 self._tally.add(Count.LINK_REPAIRS, vrf)
                 step = _main(steps)
@@ -214,19 +233,14 @@ class LinkReconciler:
         spare = spare_of(step)
         return spare is not None and self._patience.lacked(spare)
 
-    def _note_settled(self, plan: Plan, desired: Desired) -> None:
+    def _note_settled(self, plan: Plan, desired: Desired, underlay: Underlay | None) -> None:
         open_ = plan.refused.keys() | plan.asking.keys()
         settled = [vrf for vrf in plan.goals if vrf not in open_ and not plan.steps_of(vrf)]
         for vrf in settled:
             self._patience.well(vrf)
         self._tally.know(Count.LINK_REPAIRS, settled)
         self._patience.keep(plan.goals.keys() | plan.refused.keys())
-        self._settled = {vrf: (plan.goals[vrf], _vni(desired, vrf)) for vrf in settled}
-
-
-def _vni(desired: Desired, vrf: str) -> int | None:
-    wanted = desired.vrf(vrf)
-    return None if wanted is None else wanted.vni
+        self._settled = {vrf: _Aim.of(vrf, plan.goals[vrf], desired, underlay) for vrf in settled}
 
 
 def _main(steps: Sequence[Step]) -> Step:

@@ -33,11 +33,16 @@ def find_underlay(actual: Actual, node: NodeSettings) -> Underlay:
     return Underlay(node.underlay, addresses[0], link.attributes.mtu or 0)
 
 
+def underlay_of(actual: Actual, node: NodeSettings) -> Underlay | None:
+    """Return the underlay, or None where there is no usable one."""
+    try:
+        return find_underlay(actual, node)
+    except UnderlayError:
+        return None
+
+
 def router_ids(actual: Actual, node: NodeSettings) -> tuple[IPv4Address | None, IPv4Address | None]:
     """Return the router id of the VRF instances and that of the host, as far as there are."""
-    try:
-        underlay: IPv4Address | None = find_underlay(actual, node).address
-    except UnderlayError:
-        underlay = None
+    underlay = underlay_of(actual, node)
     cluster = actual.addresses_of(node.cluster_bridge)
-    return underlay, cluster[0] if cluster else None
+    return underlay.address if underlay is not None else None, cluster[0] if cluster else None

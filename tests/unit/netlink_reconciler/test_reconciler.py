@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import random
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,33 @@ async def test_what_is_asked_for_is_no_repair(node: Node) -> None:
     assert "vx.red: id 5001 → 5002, needs re-creation, interrupts red" in node.sentences()
     assert node.about(Message.LINKS_REPAIRED) == []
     assert node.fields[-1]["NETOP_GENERATION"] == "2"
+
+
+async def test_what_follows_from_settings_and_the_underlay_is_no_repair(node: Node) -> None:
+    """Five of them within a minute would be taken for a fight."""
+    node.desire({"red": 5001})
+    node.serve({"red": 5001})
+    await node.reconciler.reconcile()
+    settings = [NodeSettings(mtu=mtu) for mtu in (1450, 1500, 1450, 1500, 1450, 1500)]
+    for generation, changed in enumerate(settings, start=2):
+        wanted = desired({"red": 5001}, generation=generation)
+        node.store.publish(dataclasses.replace(wanted, node=changed))
+        await node.reconciler.reconcile()
+        assert node.kernel.names()["br.red"].attributes.mtu == changed.mtu
+    node.kernel.addresses["dum.underlay"] = (IPv4Address("10.0.0.8"),)
+    await node.reconciler.reconcile()
+    assert node.kernel.names()["vx.red"].attributes.local == IPv4Address("10.0.0.8")
+    assert node.state("red") == VrfState.UP
+    assert node.about(Message.LINKS_REPAIRED) == []
+
+
+async def test_a_status_tells_of_a_few_and_counts_the_rest(node: Node) -> None:
+    for number in range(1, 31):
+        node.kernel.add(f"vx.customer-{number:03}", Attributes(kind="dummy"))
+    node.desire({f"customer-{number:03}": number for number in range(1, 31)})
+    report = await node.reconciler.reconcile()
+    assert "customer-001: vx.customer-001 exists and is not ours" in report.status
+    assert report.status.endswith("and 25 more; the journal tells all")
 
 
 async def test_a_refusal_that_lasts_is_told_once_with_its_link(node: Node) -> None:
