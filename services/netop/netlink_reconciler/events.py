@@ -15,6 +15,7 @@ from netop.common.netlink import SO_RCVBUFFORCE
 from netop.common.settings import NodeSettings
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.link import Kind, vrf_of
+from netop.netlink_reconciler.lost_routes import lost_routes
 
 # include/uapi/linux/rtnetlink.h.
 _RTMGRP_LINK = 0x1
@@ -86,7 +87,7 @@ def _link_name(data: bytes, message: int, length: int) -> str:
 
 
 class Events:
-    """Wakes the daemon when a link of interest changed."""
+    """Wakes the daemon when a link of interest changed, or a route of ours is gone."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
@@ -96,10 +97,12 @@ class Events:
         with contextlib.suppress(PermissionError):
             self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, _BUFFER)
         self._socket.bind((0, _RTMGRP_LINK | _RTMGRP_IPV4_IFADDR | _RTMGRP_IPV6_IFADDR))
+        self._routes = lost_routes()
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the sockets."""
         self._socket.close()
+        self._routes.close()
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:
@@ -109,15 +112,18 @@ class Events:
         """
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._socket)
+        loop.remove_reader(self._routes)
         try:
             yield
         finally:
             loop.add_reader(self._socket, self._readable)
+            loop.add_reader(self._routes, self._route_lost)
 
     def drain(self) -> None:
         """Forget what happened so far, because the kernel will be looked at anew."""
-        for _ in self._read():
-            pass
+        for each in (self._socket, self._routes):
+            for _ in _read(each):
+                pass
 
     def watch(self, interest: Interest) -> None:
         """Tell what is of interest from now on."""
@@ -125,19 +131,25 @@ class Events:
 
     def _readable(self) -> None:
         concerned = False
-        for data in self._read():
+        for data in _read(self._socket):
             concerned = concerned or data is None or self._interest.concerns(data)
         if concerned:
             self._wake()
 
-    def _read(self) -> Iterator[bytes | None]:
-        """Yield what is there; None where events were lost and everything is in doubt."""
-        while True:
-            try:
-                yield self._socket.recv(65536)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
-                yield None
+    def _route_lost(self) -> None:
+        for _ in _read(self._routes):
+            pass
+        self._wake()
+
+
+def _read(events: socket.socket) -> Iterator[bytes | None]:
+    """Yield what is there; None where events were lost and everything is in doubt."""
+    while True:
+        try:
+            yield events.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            yield None
