@@ -88,8 +88,13 @@ class WishReader:
         try:
             settings = read_settings(self.config)
         except FileNotFoundError:
-            self._interfaces = ()
-            return False
+            # A node that is not provisioned yet, or the file of one that is was removed.
+            if self._interfaces is not None:
+                reason = f"{self.config} is gone; its bpfInterfaces of before stay in force"
+                message = Message.CONFIGURATION_UNUSABLE
+                remedy = "put it back, without bpfInterfaces where none is meant"
+                problems.append(Problem("config.yaml", reason, remedy=remedy, message=message))
+            return self._interfaces is not None
         except SettingsError as error:
             message = Message.CONFIGURATION_UNUSABLE
             problems.append(Problem("config.yaml", str(error), message=message))

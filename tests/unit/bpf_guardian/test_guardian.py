@@ -372,6 +372,7 @@ async def test_fight_is_told_slowed_down_and_never_given_up(world: World) -> Non
 
 
 async def test_restart_goes_on_with_program_and_counters(world: World) -> None:
+    world.configure()
     world.publish_links()
     await world.pass_()
     before = world.router.info
@@ -434,6 +435,7 @@ async def test_upgrade_by_restart_goes_on_with_the_old_program_until_the_new_is_
 
 
 async def test_source_that_differs_in_comments_survives_a_restart(world: World) -> None:
+    world.configure()
     world.publish_links()
     await world.pass_()
     before = world.router.info
@@ -611,6 +613,21 @@ async def test_vanished_document_changes_nothing(world: World) -> None:
     await world.pass_()
 
     assert set(world.programs()) == {"vx.red", "br.red", "vd.red"}
+
+
+async def test_configuration_that_is_removed_takes_the_program_from_nobody(world: World) -> None:
+    world.configure("mgmt0")
+    await world.pass_()
+    before = world.programs()
+    (world.root / "config.yaml").unlink()
+    for _ in range(2):
+        world.clock.now += GRACE + 1
+        report = await world.pass_()
+        assert world.programs() == before
+    assert "config.yaml is gone; its bpfInterfaces of before stay in force" in report.status
+    world.restart()
+    await world.pass_()
+    assert world.programs() == before
 
 
 async def test_restart_beside_damaged_sources_takes_the_program_from_nobody(world: World) -> None:
