@@ -241,6 +241,20 @@ static __always_inline bool send_to(struct bpf_fib_lookup *route)
 	return redirect_neigh(route->ifindex, &hop, sizeof(hop), 0) == TC_ACT_REDIRECT;
 }
 
+/*
+ * The kernel writes the same addresses when it sends the frame, but before that it adds those
+ * that it finds to a checksum over the whole packet (CHECKSUM_COMPLETE), and at the veth it
+ * takes out those that it wrote (bpf_push_mac_rcsum, __dev_forward_skb2). Were they others,
+ * it would call the network card's checksum wrong.
+ */
+static __always_inline void address_frame(void *network_header, const struct bpf_fib_lookup *route)
+{
+	struct ethhdr *frame = network_header - ETH_HLEN;
+
+	__builtin_memcpy(frame->h_dest, route->dmac, ETH_ALEN);
+	__builtin_memcpy(frame->h_source, route->smac, ETH_ALEN);
+}
+
 /* 0/8, 127/8, 169.254/16, 224/3: nothing that a router sends on (RFC 6890, RFC 3927). */
 static __always_inline bool ipv4_stays(__be32 address)
 {
@@ -316,6 +330,8 @@ static __always_inline enum decision route_ipv4(struct __sk_buff *skb, __u32 por
 		return PASSED_TOO_BIG;
 	if (!send_to(&route))
 		return PASSED_UNWRITABLE;
+	if (result == BPF_FIB_LKUP_RET_SUCCESS)
+		address_frame(ip, &route);
 	ipv4_lower_ttl(ip);
 	return FORWARDED;
 }
@@ -387,6 +403,9 @@ static __always_inline enum decision route_ipv6(struct __sk_buff *skb, __u32 por
 	    bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit), &hops,
 				sizeof(hops), BPF_F_RECOMPUTE_CSUM))
 		return PASSED_UNWRITABLE;
+	ip = network_header(skb, sizeof(*ip));
+	if (ip && result == BPF_FIB_LKUP_RET_SUCCESS)
+		address_frame(ip, &route);
 	return FORWARDED;
 }
 

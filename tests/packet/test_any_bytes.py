@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from netop.bpf_guardian import frames
 from netop.bpf_guardian.decisions import Decision
-from netop.bpf_guardian.frames import ethernet, ipv4, ipv6, routed, udp
+from netop.bpf_guardian.frames import BEHIND_ADDRESSES, ethernet, ipv4, ipv6, routed, udp
 from netop.bpf_guardian.libbpf import BpfError, TestRun
 from netop.bpf_guardian.program import TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC, clear_counts
 from tests.packet.conftest import Bench
@@ -90,7 +90,7 @@ def assert_sound(bench: Bench, frame: bytes, result: TestRun) -> Decision:
     assert (count.packets, count.bytes) == (1, len(frame))
     if result.action == TC_ACT_REDIRECT:
         assert decision is Decision.FORWARDED
-        assert result.frame == routed(frame)
+        assert result.frame[BEHIND_ADDRESSES] == routed(frame)
     else:
         assert result.frame == frame
         dropped = decision is Decision.DROPPED_BLACKHOLE

@@ -7,6 +7,8 @@ import ipaddress
 import struct
 
 ETHERNET_HEADER = 14
+ADDRESSES = slice(0, 12)
+BEHIND_ADDRESSES = slice(12, None)
 IPV4 = 0x0800
 ARP = 0x0806
 VLAN = 0x8100
@@ -80,8 +82,9 @@ def udp(payload: bytes = b"", source: int = 40000, destination: int = 9) -> byte
 
 
 def routed(frame: bytes) -> bytes | None:
-    """Return the frame as a router sends it on, but for the MAC addresses, which the kernel
-    writes later: lifetime lowered by one and the checksum with it. None where no router may.
+    """Return the frame as a router sends it on, from behind its MAC addresses, which become
+    those of the next hop: lifetime lowered by one and the checksum with it. None where no
+    router may.
     """
     ethertype = struct.unpack_from("!H", frame, 12)[0]
     changed = bytearray(frame)
@@ -92,10 +95,10 @@ def routed(frame: bytes) -> bytes | None:
         struct.pack_into("!H", changed, _IPV4_CHECKSUM, 0)
         right = checksum(bytes(changed[ETHERNET_HEADER : ETHERNET_HEADER + 20]))
         struct.pack_into("!H", changed, _IPV4_CHECKSUM, right)
-        return bytes(changed)
+        return bytes(changed[BEHIND_ADDRESSES])
     if ethertype == IPV6 and len(frame) >= ETHERNET_HEADER + 40:
         if frame[_IPV6_HOPS] <= 1:
             return None
         changed[_IPV6_HOPS] -= 1
-        return bytes(changed)
+        return bytes(changed[BEHIND_ADDRESSES])
     return None

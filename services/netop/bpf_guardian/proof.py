@@ -103,10 +103,11 @@ def prove(libbpf: Libbpf, candidate: Router, ports: Iterable[Port]) -> int:
 
 def _fault(trial: _Trial, result: TestRun, tally: _Tally) -> str:
     """Return what is wrong with a result, or nothing."""
-    expected = routed(trial.frame) if result.action == TC_ACT_REDIRECT else trial.frame
     if result.action not in {TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_UNSPEC}:
         return f"answered with {result.action}, which is none of redirect, drop and pass"
-    if result.frame != expected:
+    redirected = result.action == TC_ACT_REDIRECT
+    left = result.frame[frames.BEHIND_ADDRESSES] if redirected else result.frame
+    if left != (routed(trial.frame) if redirected else trial.frame):
         return f"left the frame as {result.frame[:64].hex()}"
     if sum(tally.decisions) != 1:
         return f"counted the frame {sum(tally.decisions)} times"
