@@ -72,8 +72,8 @@ def main() -> None:
             lines += judged(case, *told)
             say(f"{case.what}: {' '.join(f'{median(each):.0f}' for each in told)} ns")
     tell(Finding(tuple(lines), (
-        f"Each value is of {CALLS} calls of {REPEAT} repetitions each, the programs in "
-        "turn; 60-byte frames, routes of a table with a dozen.",
+        f"Each value is the mean of the faster half of {CALLS} calls of {REPEAT} repetitions, "
+        "the programs in turn; 60-byte frames, routes of a table with a dozen.",
     )))  # fmt: skip
 
 
