@@ -23,9 +23,10 @@ from netop.frr_templater.apply import Applier
 from netop.frr_templater.comparison import Comparison, Remembered
 from netop.frr_templater.files import Files
 from netop.frr_templater.frr import Frr
-from netop.frr_templater.keeper import COUNTED, Keeper
+from netop.frr_templater.keeper import Keeper
 from netop.frr_templater.lives import Lives
 from netop.frr_templater.reconciler import Templater
+from netop.frr_templater.reloads import COUNTED
 from netop.frr_templater.state import StateFile
 from netop.frr_templater.systemd1 import Service
 from netop.frr_templater.target import Targets

@@ -11,27 +11,26 @@ somebody else's.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from netop.common.backoff import Backoff
-from netop.common.documents import DesiredVrf, Reload, ReloadResult
+from netop.common.documents import DesiredVrf, ReloadResult
 from netop.common.journal import Journal
 from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.store import replace_file
-from netop.common.tally import Count, Level, Tally
+from netop.common.tally import Tally
 from netop.frr_templater.apply import Applier, Finding, Outcome, look
 from netop.frr_templater.differences import judge
 from netop.frr_templater.files import Files
 from netop.frr_templater.goal import goal_of, goal_to
-from netop.frr_templater.plan import batches, changed_names, file_diff, line_counts
+from netop.frr_templater.plan import batches, changed_names, file_diff
+from netop.frr_templater.reloads import Reloads
 from netop.frr_templater.sentences import (
     differs,
-    listed,
     not_repaired,
     not_survived,
     reason_of,
@@ -46,15 +45,6 @@ SETTLE = 2.0
 # FRR may end or hang while it takes over a text without the text being the reason. It is
 # tried again, later each time, in seconds.
 DEATH_FIRST, DEATH_LONGEST = 60.0, 6 * 3600.0
-
-# The journal gets the beginning of a diff, in characters; served.json has more of it.
-DIFF_TOLD = 4096
-
-# How a reload ends that FRR does not live through; the other ends are those of `served`.
-DIED = "died"
-COUNTED = (*(str(result) for result in ReloadResult if result is not ReloadResult.NONE), DIED)
-
-NOT_RELOADED = Reload(ReloadResult.NONE, "", 0.0, 0, "", ())
 
 
 @dataclass(frozen=True)
@@ -94,12 +84,15 @@ class Keeper:
     journal: Journal
     clock: Callable[[], float]
     backoff: Backoff = field(default_factory=lambda: Backoff(first=2.0, longest=120.0))
-    reload: Reload = NOT_RELOADED
     tally: Tally = field(default_factory=Tally)
+    reloads: Reloads = field(init=False)
     announce: Callable[[tuple[DesiredVrf, ...]], None] = lambda _: None
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
     _deadly: dict[str, _Death] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.reloads = Reloads(self.journal, self.clock, self.tally)
 
     def paths(self) -> tuple[Path, ...]:
         """Return what is written here, but for the state."""
@@ -192,8 +185,8 @@ class Keeper:
             if not outcome.reached or outcome.finding is None:
                 return await self._fall_back(new, good, outcome, began, diff)
             self._remember(new, outcome.finding)
-            self._record(ReloadResult.VERIFIED, began, outcome, diff)
-            self._tell_change(new, good, diff, f" ({number} of {len(steps)})" * (len(steps) > 1))
+            self.reloads.record(ReloadResult.VERIFIED, began, outcome, diff)
+            self.reloads.tell_change(new, good, f" ({number} of {len(steps)})" * (len(steps) > 1))
             good = self.state.good or new
         return Kept(good.vrfs, self._foreign)
 
@@ -204,13 +197,13 @@ class Keeper:
         self._unsettled = ()
         if outcome.reached and outcome.finding is not None:
             self._remember(good, outcome.finding)
-            self._record(ReloadResult.VERIFIED, began, outcome, diff)
+            self.reloads.record(ReloadResult.VERIFIED, began, outcome, diff)
             self.journal.notice(
                 f"put FRR back to the last good configuration: {why}",
                 message=Message.FRR_PUT_BACK,
             )
             return Kept(good.vrfs, self._foreign)
-        self._record(ReloadResult.FAILED, began, outcome, diff)
+        self.reloads.record(ReloadResult.FAILED, began, outcome, diff)
         return self._later(outcome)
 
     async def _fall_back(
@@ -219,23 +212,16 @@ class Keeper:
         """Put the last good file back after `new` did not prove itself."""
         reason = reason_of(outcome.errors) or "FRR did not take it over"
         if not outcome.alive:
-            self._count(DIED, round(self.clock() - began, 3), outcome)
+            self.reloads.record_death(began, outcome)
             return self._not_alive(new, good, outcome, reason)
         blamed = self._refusals(new, good, outcome, reason)
         self.memory.save(self.state.refuse(blamed))
         self._write(good, new.vrfs)
         back = await self.applier.bring(goal_to(good, new, self.state.trying))
         result = ReloadResult.ROLLED_BACK if back.reached else ReloadResult.FAILED
-        self._record(result, began, outcome, diff)
-        ending = (
-            "the last good configuration is back"
-            if back.reached
-            else f"and the last good configuration could not be put back: {reason_of(back.errors)}"
-        )
-        message = Message.FRR_ROLLED_BACK if back.reached else Message.FRR_RELOAD_FAILED
-        sentence = f"FRR refused the change: {reason}; {ending}"
+        self.reloads.record(result, began, outcome, diff)
         vrfs = tuple(sorted({refusal.vrf for refusal in blamed if refusal.vrf}))
-        self.journal.error(sentence, message=message, diff=diff[:DIFF_TOLD], vrf=vrfs)
+        self.reloads.tell_roll_back(reason, vrfs, back)
         if not back.reached:
             return self._later(back)
         # At once: without what was refused, the rest may well do.
@@ -288,43 +274,6 @@ class Keeper:
         self._foreign = differs(finding, tolerated)
         self._deadly.clear()
         self.backoff.reset()
-
-    def _record(self, result: ReloadResult, began: float, outcome: Outcome, diff: str) -> None:
-        now = datetime.datetime.now(tz=datetime.UTC)
-        self.reload = Reload(
-            result=result,
-            finished=now.isoformat(timespec="seconds"),
-            seconds=round(self.clock() - began, 3),
-            passes=outcome.passes,
-            diff=diff,
-            errors=outcome.errors,
-        )
-        self._count(result, self.reload.seconds, outcome)
-
-    def _count(self, result: str, seconds: float, outcome: Outcome) -> None:
-        self.tally.add(Count.FRR_RELOADS, result)
-        self.tally.add(Count.FRR_RELOAD_SECONDS, by=seconds)
-        self.tally.add(Count.FRR_RELOAD_PASSES, by=outcome.passes)
-        if outcome.finding is not None:
-            self.tally.set(Level.FRR_RESIDUALS, outcome.finding.residuals)
-        self.tally.save()
-
-    def _tell_change(self, new: Good, good: Good, diff: str, part: str) -> None:
-        more, less = line_counts(diff)
-        changed, gone = changed_names(good.vrfs, new.vrfs)
-        known = {vrf.name for vrf in good.vrfs}
-        told = {"now": changed - known, "changed": changed & known, "no longer": gone}
-        what = [f"{word} {listed(names)}" for word, names in told.items() if names]
-        passes = f" and {self.reload.passes} passes" if self.reload.passes > 1 else ""
-        self.journal.info(
-            f"frr.conf: {more} lines more, {less} less, reloaded and verified in "
-            f"{self.reload.seconds:.1f} s{passes}{part}: "
-            f"{'; '.join(what) or 'template changed'}",
-            message=Message.FRR_RELOADED,
-            diff=diff[:DIFF_TOLD],
-            errors="; ".join(self.reload.errors),
-            vrf=tuple(sorted(changed | gone)),
-        )
 
     def _rescue_edit(self, disk: str | None, wanted: str) -> None:
         """Keep a copy of a frr.conf that somebody else wrote, and say so."""

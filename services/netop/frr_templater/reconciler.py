@@ -18,9 +18,10 @@ from netop.common.store import Store, remove_leftovers
 from netop.frr_templater.apply import Unit
 from netop.frr_templater.files import Files
 from netop.frr_templater.frr import DeadError, Frr, FrrError
-from netop.frr_templater.keeper import NOT_RELOADED, Keeper, Kept
+from netop.frr_templater.keeper import Keeper, Kept
 from netop.frr_templater.observe import View, observe, own_document
 from netop.frr_templater.plan import waiting_for
+from netop.frr_templater.reloads import NOT_RELOADED
 from netop.frr_templater.stanzas import Stanzas
 from netop.frr_templater.systemd1 import SystemdError
 from netop.frr_templater.target import Target, Targets
@@ -61,7 +62,7 @@ class Templater:
         """Take up what an earlier life left; before the first pass."""
         self._served = own_document(self.store)
         if self._served is not None:
-            self.keeper.reload = self._served.reload
+            self.keeper.reloads.last = self._served.reload
         for damage in self.keeper.memory.load():
             self.journal.warning(damage, message=Message.DOCUMENT_DAMAGED)
         try:
@@ -219,7 +220,7 @@ class Templater:
         document = Served(
             generation=generation if generation is not None else before.generation if before else 0,
             vrfs=vrfs,
-            reload=self.keeper.reload,
+            reload=self.keeper.reloads.last,
             problems=tuple(problems),
             alive=self._alive,
             trying=self.keeper.state.trying,

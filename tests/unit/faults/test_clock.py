@@ -24,7 +24,7 @@ TOLD = {
     "crd_watcher/reconciler.py": "the status line, and since when the resources are so",
     "crd_watcher/report/reporter.py": "the times of events in the cluster",
     "frr_templater/__main__.py": "since when to read FRR's words in the journal",
-    "frr_templater/keeper.py": "when the last reload ended",
+    "frr_templater/reloads.py": "when the last reload ended",
 }
 
 

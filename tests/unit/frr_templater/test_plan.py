@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from netop.common.documents import DesiredVrf, Served, ServedVrf, VrfState
 from netop.common.edge import Field
 from netop.frr_templater import plan
-from netop.frr_templater.keeper import NOT_RELOADED
 from netop.frr_templater.plan import (
     DELETED_AT_ONCE,
     batches,
@@ -26,6 +25,7 @@ from netop.frr_templater.plan import (
     missing,
     waiting_for,
 )
+from netop.frr_templater.reloads import NOT_RELOADED
 from tests.unit.frr_templater.fakes import desired, links, vrf
 
 

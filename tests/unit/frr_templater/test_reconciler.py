@@ -551,7 +551,7 @@ async def test_a_text_that_ends_frr_is_tried_more_and_more_rarely(node: Node) ->
 
 async def test_reloads_are_counted_by_how_they_end(node: Node) -> None:
     path = node.store.path(Served).with_name(FILE)
-    node.templater.keeper.tally = Tally(path)
+    node.templater.keeper.reloads.tally = Tally(path)
     node.frr.slow = "^vni 5002"
     node.want(1, BLUE)
     await node.settle()
