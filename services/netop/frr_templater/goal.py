@@ -32,7 +32,7 @@ def goal_of(good: Good, before: Iterable[str]) -> Goal:
     names = frozenset(vrf.name for vrf in good.vrfs) | frozenset(before)
     if not good.template:
         return Goal(good.text, Expected({}, frozenset(), frozenset()), names)
-    wanted = expected(good.vrfs, before, ipv6=good.ipv6)
+    wanted = expected(good.vrfs, before, ipv6=good.ipv6, text=good.text)
     return Goal(good.text, wanted, names)
 
 

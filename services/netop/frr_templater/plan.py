@@ -13,6 +13,7 @@ from netop.common.masking import masked
 from netop.common.messages import Message
 from netop.common.names import LinkNames
 from netop.common.problem import Problem
+from netop.frr_templater.found import operators
 from netop.frr_templater.hints import HOMES, Section, written
 from netop.frr_templater.model import has_ipv6, route_maps, vrf_model
 
@@ -99,22 +100,33 @@ def ipv6_problems(vrfs: Iterable[DesiredVrf], origin: str) -> tuple[Problem, ...
 class Expected:
     """What FRR must have beside the absence of differences.
 
-    `bindings` are the VNI of each kernel VRF, `gone` kernel VRFs that must have none.
+    `bindings` are the VNI of each kernel VRF, `unbound` kernel VRFs that must have none.
+    From those that are `gone`, sessions have to leave before the reload.
     """
 
     bindings: dict[str, int]
     gone: frozenset[str]
     maps: frozenset[str]
+    unbound: frozenset[str] = frozenset()
 
 
-def expected(vrfs: Iterable[DesiredVrf], before: Iterable[str], *, ipv6: bool) -> Expected:
-    """Return what FRR must have when it serves `vrfs`; `before` names what it had."""
+def expected(
+    vrfs: Iterable[DesiredVrf], before: Iterable[str], *, ipv6: bool, text: str = ""
+) -> Expected:
+    """Return what FRR must have when it serves `vrfs` as `text` says.
+
+    `before` names what it had. What the operator himself has in a kernel VRF of such a
+    name stays: that of a VRF of `skipVRFConfig` may be called as netop would call it.
+    """
     now = tuple(vrfs)
     bindings = {LinkNames.of(vrf.name).vrf: vrf.vni for vrf in now if vrf.vni is not None}
+    left = frozenset(LinkNames.of(name).vrf for name in before) - bindings.keys()
+    his = operators(text, left)
     return Expected(
         bindings=bindings,
-        gone=frozenset(LinkNames.of(name).vrf for name in before) - bindings.keys(),
+        gone=left - his.instances,
         maps=route_maps(vrf_model(vrf, ipv6=ipv6) for vrf in now),
+        unbound=left - his.numbered,
     )
 
 
@@ -129,7 +141,7 @@ def missing(
             found.append((link[3:], f"VNI {vni} is not bound to {link} (FRR says {has})"))
     found += [
         (link[3:], f"{link} still has VNI {bindings[link]}")
-        for link in sorted(wanted.gone)
+        for link in sorted(wanted.unbound)
         if bindings.get(link, 0)
     ]
     for name in sorted(wanted.maps - maps):

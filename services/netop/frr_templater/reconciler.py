@@ -179,10 +179,12 @@ class Templater:
         """Return what FRR has of the desired VRFs before anything was published.
 
         Beside what somebody else made, such as another operator, links may be refused; that
-        shall not cost a VRF the sessions that it has.
+        shall not cost a VRF the sessions that it has. VRFs without a VNI are provisioning's,
+        whatever FRR has of them.
         """
         bindings = (await self.frr.facts()).bindings
-        vnis = {vrf.name: bindings.get(LinkNames.of(vrf.name).vrf) for vrf in desired.vrfs}
+        names = [vrf.name for vrf in desired.vrfs if vrf.vni is not None]
+        vnis = {name: bindings.get(LinkNames.of(name).vrf) for name in names}
         found = tuple(ServedVrf(name, vni) for name, vni in vnis.items() if vni)
         return Served(0, found, NOT_RELOADED, ())
 
