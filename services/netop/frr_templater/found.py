@@ -9,6 +9,12 @@ from dataclasses import dataclass
 
 from netop.frr_templater.configuration import bgp_instance, statements
 
+# What netop's sections have of a VRF with a VNI: its stanza, and the neighbors over its veth.
+# Names that netop could not have given are left out; they would be no VRF's to any reader.
+_PART = re.compile(
+    r"^\s*(?:vrf\s+vr|neighbor\s+[dv]{2})\.([A-Za-z0-9_][A-Za-z0-9_.-]{0,11})(?=\s|$)",
+    re.MULTILINE,
+)
 _KERNEL_VRF = re.compile(r"^\s*(?:vrf|router\s+bgp\s+\S+\s+vrf)\s+(\S+)", re.MULTILINE)
 
 
@@ -21,6 +27,11 @@ class Operators:
 
     instances: frozenset[str] = frozenset()
     numbered: frozenset[str] = frozenset()
+
+
+def vrfs_in(text: str) -> frozenset[str]:
+    """Return the VRFs that a text, of which nothing else is known, has a part of."""
+    return frozenset(_PART.findall(text))
 
 
 def operators(text: str, vrfs: Collection[str]) -> Operators:

@@ -30,7 +30,7 @@ class Goal:
 def goal_of(good: Good, before: Iterable[str]) -> Goal:
     """Return the goal of being where a good configuration says."""
     names = frozenset(vrf.name for vrf in good.vrfs) | frozenset(before)
-    if not good.template:
+    if not good.proven:
         return Goal(good.text, Expected({}, frozenset(), frozenset()), names)
     wanted = expected(good.vrfs, before, ipv6=good.ipv6, text=good.text)
     return Goal(good.text, wanted, names)

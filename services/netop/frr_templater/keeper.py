@@ -26,6 +26,7 @@ from netop.common.tally import Tally
 from netop.frr_templater.apply import Applier, Finding, Outcome, look
 from netop.frr_templater.differences import judge
 from netop.frr_templater.files import Files
+from netop.frr_templater.found import vrfs_in
 from netop.frr_templater.goal import goal_of, goal_to
 from netop.frr_templater.plan import batches, changed_names, file_diff
 from netop.frr_templater.reloads import Reloads
@@ -49,7 +50,7 @@ DEATH_FIRST, DEATH_LONGEST = 60.0, 6 * 3600.0
 
 @dataclass(frozen=True)
 class Kept:
-    """What came of keeping: `vrfs` that FRR was seen to serve, None where nobody looked.
+    """What came of keeping: `vrfs` that FRR was seen to serve, None where nobody knows.
 
     `again` is when to come back, in seconds; `settled` says that there is nothing else to
     come of what is wanted now.
@@ -74,8 +75,9 @@ class _Death:
 class Keeper:
     """The one place that writes frr.conf and has FRR reload it.
 
-    `announce` is called with the VRFs of a new text when `state.trying` has changed, before
-    FRR can know: links must not go from under it. It may raise OSError.
+    `announce` is called with the VRFs of a new text, None where nobody knows them, when
+    `state.trying` has changed, before FRR can know: links must not go from under it. It may
+    raise OSError.
     """
 
     files: Files
@@ -86,7 +88,7 @@ class Keeper:
     backoff: Backoff = field(default_factory=lambda: Backoff(first=2.0, longest=120.0))
     tally: Tally = field(default_factory=Tally)
     reloads: Reloads = field(init=False)
-    announce: Callable[[tuple[DesiredVrf, ...]], None] = lambda _: None
+    announce: Callable[[tuple[DesiredVrf, ...] | None], None] = lambda _: None
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
     _deadly: dict[str, _Death] = field(default_factory=dict)
@@ -125,7 +127,7 @@ class Keeper:
             wait = kept.again or death.until - self.clock()
             problem = not_survived(death.reason, death.times)
             return dataclasses.replace(kept, problems=(problem, *kept.problems), again=wait)
-        if target.text == good.text:
+        if target.text == good.text and good.proven:
             return await self.keep(disk, due=due)
         self._rescue_edit(disk, target.text)
         return await self._change(target, good)
@@ -144,9 +146,9 @@ class Keeper:
         finding = await look(self.applier.frr, goal_of(good, self.state.trying))
         if finding.reached:
             self._unsettled = ()
-            self._save(trying=())
+            self._save(trying=self._doubtful(good))
             self._foreign = differs(finding, good.tolerated)
-            return Kept(good.vrfs, self._foreign)
+            return Kept(_seen(good), self._foreign)
         if self._unsettled != finding.sentences():
             self._unsettled = finding.sentences()
             return Kept(problems=self._foreign, again=SETTLE, settled=False)
@@ -155,8 +157,9 @@ class Keeper:
     async def _first(self, target: Target, disk: str | None) -> Good:
         """Return what to fall back to when nothing was proven yet, and remember it.
 
-        That is the operator's text with nothing in its places; what FRR does not take
-        over of it today is no fault of tomorrow's.
+        That is our own text where the memory was lost, else the operator's with nothing in
+        its places; what FRR does not take over of it today is no fault of tomorrow's. The
+        VRFs that FRR has a part of are none of which nobody knows.
         """
         if disk is not None and HEADER in disk.splitlines():
             good = Good(text=disk, template="", vrfs=())
@@ -166,14 +169,14 @@ class Keeper:
         verdict = judge(await self.applier.frr.differences(good.text, running), ())
         tolerated = tuple(str(item) for item in verdict.foreign)
         good = dataclasses.replace(good, tolerated=tolerated)
-        self._save(good=good)
+        parts = vrfs_in(good.text) | vrfs_in(running)
+        self._save(good=good, trying=tuple(sorted(parts.union(self.state.trying))))
         return good
 
     async def _change(self, target: Target, good: Good) -> Kept:
         # A dead or hung FRR shall not be held against a text that it has not seen.
         await self.applier.frr.answers()
-        new_template = bool(good.template) and good.template != target.loaded.mark
-        steps = batches(good.vrfs, target.vrfs, new_template=new_template)
+        steps = _steps(target, good)
         for number, vrfs in enumerate(steps, start=1):
             if number < len(steps) and not await target.passes(vrfs):
                 continue  # two that exclude each other, such as swapped VNIs, must go together
@@ -202,7 +205,7 @@ class Keeper:
                 f"put FRR back to the last good configuration: {why}",
                 message=Message.FRR_PUT_BACK,
             )
-            return Kept(good.vrfs, self._foreign)
+            return Kept(_seen(good), self._foreign)
         self.reloads.record(ReloadResult.FAILED, began, outcome, diff)
         return self._later(outcome)
 
@@ -225,7 +228,7 @@ class Keeper:
         if not back.reached:
             return self._later(back)
         # At once: without what was refused, the rest may well do.
-        return Kept(good.vrfs, again=0.0, settled=False)
+        return Kept(_seen(good), again=0.0, settled=False)
 
     def _not_alive(self, new: Good, good: Good, outcome: Outcome, reason: str) -> Kept:
         """Have FRR start anew with the last good file, and leave the other be for a while."""
@@ -265,15 +268,20 @@ class Keeper:
         before = self.state.good.vrfs if self.state.good is not None else ()
         trying = sorted({*self.state.trying, *(vrf.name for vrf in (*before, *others))})
         self._save(written=digest(new.text), trying=tuple(trying))
-        self.announce(new.vrfs)
+        self.announce(_seen(new))
         self.files.write(new.text)
 
     def _remember(self, good: Good, finding: Finding) -> None:
         tolerated = tuple(str(item) for item in finding.verdict.foreign)
-        self._save(good=dataclasses.replace(good, tolerated=tolerated), trying=())
+        good = dataclasses.replace(good, tolerated=tolerated)
+        self._save(good=good, trying=self._doubtful(good))
         self._foreign = differs(finding, tolerated)
         self._deadly.clear()
         self.backoff.reset()
+
+    def _doubtful(self, good: Good) -> tuple[str, ...]:
+        """Return the VRFs that FRR may have a part of when it was seen to run with `good`."""
+        return () if good.proven else self.state.trying
 
     def _rescue_edit(self, disk: str | None, wanted: str) -> None:
         """Keep a copy of a frr.conf that somebody else wrote, and say so."""
@@ -290,3 +298,17 @@ class Keeper:
             f"change is kept in {copy}; make it in {self.files.template} instead",
             message=Message.HAND_EDIT_PUT_BACK,
         )
+
+
+def _seen(good: Good) -> tuple[DesiredVrf, ...] | None:
+    """Return the VRFs that FRR serves with `good`; None where nobody knows."""
+    return good.vrfs if good.proven else None
+
+
+def _steps(target: Target, good: Good) -> tuple[tuple[DesiredVrf, ...], ...]:
+    """Return the sets of VRFs to go through."""
+    if not good.proven and vrfs_in(good.text):
+        # The first of several would lack what is served and what nobody knows of.
+        return (target.vrfs,)
+    new_template = good.proven and good.template != target.loaded.mark
+    return batches(good.vrfs, target.vrfs, new_template=new_template)

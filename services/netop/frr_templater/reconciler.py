@@ -160,11 +160,11 @@ class Templater:
     def _known(self) -> Served | None:
         return self._served or self._found_served
 
-    def _announce(self, vrfs: tuple[DesiredVrf, ...]) -> None:
+    def _announce(self, vrfs: tuple[DesiredVrf, ...] | None) -> None:
         """Publish what FRR may have, or have lost, from now on; raises OSError."""
         if self._known is None:
             return
-        staying = {ServedVrf(vrf.name, vrf.vni) for vrf in vrfs}
+        staying = set(self._known.vrfs if vrfs is None else _served_vrfs(vrfs))
         going = {vrf.name for vrf in self._known.vrfs if vrf not in staying}
         document = dataclasses.replace(
             self._known,

@@ -36,6 +36,11 @@ class Good:
     ipv6: bool = False
     tolerated: tuple[str, ...] = ()
 
+    @property
+    def proven(self) -> bool:
+        """Whether it was; else nobody knows which VRFs FRR serves with it, `vrfs` is empty."""
+        return bool(self.template)
+
 
 @dataclass(frozen=True)
 class Refusal:
