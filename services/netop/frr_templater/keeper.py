@@ -217,6 +217,11 @@ class Keeper:
         if not outcome.alive:
             self.reloads.record_death(began, outcome)
             return self._not_alive(new, good, outcome, reason)
+        if outcome.finding is None:
+            # Nobody saw what FRR makes of it, so nothing is held against it.
+            self._write(good, new.vrfs)
+            self.reloads.record(ReloadResult.FAILED, began, outcome, diff)
+            return self._later(outcome)
         blamed = self._refusals(new, good, outcome, reason)
         self.memory.save(self.state.refuse(blamed))
         self._write(good, new.vrfs)
