@@ -24,6 +24,7 @@ from netop.common.problem import Problem
 from netop.common.store import replace_file
 from netop.common.tally import Tally
 from netop.frr_templater.apply import Applier, Finding, Outcome, look
+from netop.frr_templater.deaths import Deaths
 from netop.frr_templater.differences import judge
 from netop.frr_templater.files import Files
 from netop.frr_templater.found import vrfs_in
@@ -43,9 +44,6 @@ from netop.frr_templater.template import HEADER
 
 # Between two looks at an FRR that is not as it should be: it may be starting just now.
 SETTLE = 2.0
-# FRR may end or hang while it takes over a text without the text being the reason. It is
-# tried again, later each time, in seconds.
-DEATH_FIRST, DEATH_LONGEST = 60.0, 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -60,15 +58,6 @@ class Kept:
     problems: tuple[Problem, ...] = ()
     again: float | None = None
     settled: bool = True
-
-
-@dataclass(frozen=True)
-class _Death:
-    """What FRR did not live through: for what reason, how often, and until when to wait."""
-
-    reason: str
-    times: int
-    until: float
 
 
 @dataclass
@@ -88,13 +77,14 @@ class Keeper:
     backoff: Backoff = field(default_factory=lambda: Backoff(first=2.0, longest=120.0))
     tally: Tally = field(default_factory=Tally)
     reloads: Reloads = field(init=False)
+    deaths: Deaths = field(init=False)
     announce: Callable[[tuple[DesiredVrf, ...] | None], None] = lambda _: None
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
-    _deadly: dict[str, _Death] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reloads = Reloads(self.journal, self.clock, self.tally)
+        self.deaths = Deaths(self.clock)
 
     def paths(self) -> tuple[Path, ...]:
         """Return what is written here, but for the state."""
@@ -121,12 +111,12 @@ class Keeper:
         if refusal is not None:
             kept = await self.keep(disk, due=due)
             return dataclasses.replace(kept, problems=(refused(refusal.reason), *kept.problems))
-        death = self._deadly.get(digest(target.text))
-        if death is not None and death.until > self.clock():
+        if waiting := self.deaths.wait(target.text):
+            death, left = waiting
             kept = await self.keep(disk, due=due)
-            wait = kept.again or death.until - self.clock()
             problem = not_survived(death.reason, death.times)
-            return dataclasses.replace(kept, problems=(problem, *kept.problems), again=wait)
+            again = kept.again or left
+            return dataclasses.replace(kept, problems=(problem, *kept.problems), again=again)
         if target.text == good.text and good.proven:
             return await self.keep(disk, due=due)
         self._rescue_edit(disk, target.text)
@@ -188,6 +178,7 @@ class Keeper:
             if not outcome.reached or outcome.finding is None:
                 return await self._fall_back(new, good, outcome, began, diff)
             self._remember(new, outcome.finding)
+            self.deaths.survived(text)
             self.reloads.record(ReloadResult.VERIFIED, began, outcome, diff)
             self.reloads.tell_change(new, good, f" ({number} of {len(steps)})" * (len(steps) > 1))
             good = self.state.good or new
@@ -237,11 +228,7 @@ class Keeper:
 
     def _not_alive(self, new: Good, good: Good, outcome: Outcome, reason: str) -> Kept:
         """Have FRR start anew with the last good file, and leave the other be for a while."""
-        key = digest(new.text)
-        times = self._deadly[key].times + 1 if key in self._deadly else 1
-        # The first time it gets another chance at once.
-        wait = 0.0 if times == 1 else min(DEATH_LONGEST, DEATH_FIRST * 10.0 ** (times - 2))
-        self._deadly = {key: _Death(reason, times, self.clock() + wait)}
+        self.deaths.add(new.text, reason)
         self._write(good, new.vrfs)
         sentence = f"FRR ended or hung while it took over a change: {reason}"
         self.journal.warning(sentence, message=Message.FRR_DIED_OF_CHANGE)
@@ -281,7 +268,6 @@ class Keeper:
         good = dataclasses.replace(good, tolerated=tolerated)
         self._save(good=good, trying=self._doubtful(good))
         self._foreign = differs(finding, tolerated)
-        self._deadly.clear()
         self.backoff.reset()
 
     def _doubtful(self, good: Good) -> tuple[str, ...]:

@@ -119,6 +119,7 @@ class Templater:
         if version != remembered.frr:
             # Another FRR may take what this one refused.
             self.keeper.memory.save(dataclasses.replace(remembered, frr=version, refusals=()))
+            self.keeper.deaths.another_frr()
         self._life = life
         self._looked = float("-inf")
 
