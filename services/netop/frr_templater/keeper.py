@@ -21,15 +21,17 @@ from netop.common.documents import DesiredVrf, ReloadResult
 from netop.common.journal import Journal
 from netop.common.messages import Message
 from netop.common.problem import Problem
-from netop.common.store import replace_file
 from netop.common.tally import Tally
 from netop.frr_templater.apply import Applier, Finding, Outcome, look
+from netop.frr_templater.attempt import Attempt
 from netop.frr_templater.deaths import Deaths
 from netop.frr_templater.differences import judge
+from netop.frr_templater.edits import Edits
 from netop.frr_templater.files import Files
 from netop.frr_templater.found import vrfs_in
 from netop.frr_templater.goal import goal_of, goal_to
-from netop.frr_templater.plan import batches, changed_names, file_diff
+from netop.frr_templater.pause import Pause
+from netop.frr_templater.plan import batches, file_diff
 from netop.frr_templater.reloads import Reloads
 from netop.frr_templater.sentences import (
     differs,
@@ -38,7 +40,7 @@ from netop.frr_templater.sentences import (
     reason_of,
     refused,
 )
-from netop.frr_templater.state import Good, Refusal, State, StateFile, digest
+from netop.frr_templater.state import Good, State, StateFile, digest
 from netop.frr_templater.target import Target
 from netop.frr_templater.template import HEADER
 
@@ -78,6 +80,8 @@ class Keeper:
     tally: Tally = field(default_factory=Tally)
     reloads: Reloads = field(init=False)
     deaths: Deaths = field(init=False)
+    pause: Pause = field(init=False)
+    edits: Edits = field(init=False)
     announce: Callable[[tuple[DesiredVrf, ...] | None], None] = lambda _: None
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
@@ -85,20 +89,18 @@ class Keeper:
     def __post_init__(self) -> None:
         self.reloads = Reloads(self.journal, self.clock, self.tally)
         self.deaths = Deaths(self.clock)
+        self.pause = Pause(self.clock)
+        copy = self.memory.path.with_name("frr.conf.edited")
+        self.edits = Edits(copy, self.files, self.journal)
 
     def paths(self) -> tuple[Path, ...]:
         """Return what is written here, but for the state."""
-        return self.files.configuration, self.files.template, self._edited
+        return self.files.configuration, self.files.template, self.edits.path
 
     @property
     def state(self) -> State:
         """What is remembered."""
         return self.memory.state
-
-    @property
-    def _edited(self) -> Path:
-        """Where a frr.conf that somebody else wrote is kept."""
-        return self.memory.path.with_name("frr.conf.edited")
 
     async def serve(self, target: Target, disk: str | None, *, due: bool) -> Kept:
         """Bring FRR to the target, or keep it where it is when the target was refused.
@@ -107,20 +109,30 @@ class Keeper:
         and OSError; what was good before is good then.
         """
         good = self.state.good or await self._first(target, disk)
-        refusal = self.state.refusal(digest(target.text))
-        if refusal is not None:
-            kept = await self.keep(disk, due=due)
-            return dataclasses.replace(kept, problems=(refused(refusal.reason), *kept.problems))
-        if waiting := self.deaths.wait(target.text):
-            death, left = waiting
-            kept = await self.keep(disk, due=due)
-            problem = not_survived(death.reason, death.times)
-            again = kept.again or left
-            return dataclasses.replace(kept, problems=(problem, *kept.problems), again=again)
+        spared = await self._spare(target.text, disk, due=due)
+        if spared is not None:
+            return spared
         if target.text == good.text and good.proven:
             return await self.keep(disk, due=due)
-        self._rescue_edit(disk, target.text)
-        return await self._change(target, good)
+        if left := self.pause.left(target.wish):
+            kept = await self.keep(disk, due=due)
+            told = tuple(dict.fromkeys((*self.pause.problems, *kept.problems)))
+            return dataclasses.replace(kept, problems=told, again=kept.again or left, settled=False)
+        return await self._change(target, good, disk, due=due)
+
+    async def _spare(self, text: str, disk: str | None, *, due: bool) -> Kept | None:
+        """Keep FRR where it is as long as `text` is not to be tried; None where it may be."""
+        refusal, waiting = self.state.refusal(digest(text)), self.deaths.wait(text)
+        if refusal is not None:
+            problem, left = refused(refusal.reason), None
+        elif waiting is not None:
+            death, left = waiting
+            problem = not_survived(death.reason, death.times)
+        else:
+            return None
+        kept = await self.keep(disk, due=due)
+        told = (problem, *kept.problems)
+        return dataclasses.replace(kept, problems=told, again=kept.again or left)
 
     async def keep(self, disk: str | None, *, due: bool) -> Kept:
         """Keep FRR at the last good configuration. Raises as `serve`."""
@@ -163,7 +175,7 @@ class Keeper:
         self._save(good=good, trying=tuple(sorted(parts.union(self.state.trying))))
         return good
 
-    async def _change(self, target: Target, good: Good) -> Kept:
+    async def _change(self, target: Target, good: Good, disk: str | None, *, due: bool) -> Kept:
         # A dead or hung FRR shall not be held against a text that it has not seen.
         await self.applier.frr.answers()
         steps = _steps(target, good)
@@ -171,17 +183,24 @@ class Keeper:
             if number < len(steps) and not await target.passes(vrfs):
                 continue  # two that exclude each other, such as swapped VNIs, must go together
             text = target.text if number == len(steps) else target.text_for(vrfs)
+            spared = await self._spare(text, disk, due=due)
+            if spared is not None:
+                return spared
             new = Good(text, target.loaded.mark, vrfs, target.loaded.template.ipv6)
-            began, diff = self.clock(), file_diff(good.text, text)
+            attempt = Attempt(target, good, new, self.clock(), file_diff(good.text, text))
+            self._rescue_edit(disk, text)
             self._write(new, vrfs)
             outcome = await self.applier.bring(goal_to(new, good, self.state.trying))
             if not outcome.reached or outcome.finding is None:
-                return await self._fall_back(new, good, outcome, began, diff)
+                kept = await self._fall_back(attempt, outcome)
+                self.pause.begin(target.wish, kept.again or 0.0, kept.problems)
+                return kept
             self._remember(new, outcome.finding)
             self.deaths.survived(text)
-            self.reloads.record(ReloadResult.VERIFIED, began, outcome, diff)
+            self.pause.end()
+            self.reloads.record(ReloadResult.VERIFIED, attempt.began, outcome, attempt.diff)
             self.reloads.tell_change(new, good, f" ({number} of {len(steps)})" * (len(steps) > 1))
-            good = self.state.good or new
+            good, disk, due = self.state.good or new, text, True
         return Kept(good.vrfs, self._foreign)
 
     async def _repair(self, good: Good, why: str, found: str) -> Kept:
@@ -200,53 +219,37 @@ class Keeper:
         self.reloads.record(ReloadResult.FAILED, began, outcome, diff)
         return self._later(outcome)
 
-    async def _fall_back(
-        self, new: Good, good: Good, outcome: Outcome, began: float, diff: str
-    ) -> Kept:
-        """Put the last good file back after `new` did not prove itself."""
+    async def _fall_back(self, attempt: Attempt, outcome: Outcome) -> Kept:
+        """Put the last good file back after the new one did not prove itself."""
+        good, new = attempt.good, attempt.new
         reason = reason_of(outcome.errors) or "FRR did not take it over"
         if not outcome.alive:
-            self.reloads.record_death(began, outcome)
-            return self._not_alive(new, good, outcome, reason)
+            self.reloads.record_death(attempt.began, outcome)
+            return self._not_alive(attempt, outcome, reason)
         if outcome.finding is None:
             # Nobody saw what FRR makes of it, so nothing is held against it.
             self._write(good, new.vrfs)
-            self.reloads.record(ReloadResult.FAILED, began, outcome, diff)
+            self.reloads.record(ReloadResult.FAILED, attempt.began, outcome, attempt.diff)
             return self._later(outcome)
-        blamed = self._refusals(new, good, outcome, reason)
-        self.memory.save(self.state.refuse(blamed))
+        blamed = attempt.refusals(outcome, reason)
+        self.memory.save(self.state.refuse(blamed, attempt.wanted()))
         self._write(good, new.vrfs)
         back = await self.applier.bring(goal_to(good, new, self.state.trying))
         result = ReloadResult.ROLLED_BACK if back.reached else ReloadResult.FAILED
-        self.reloads.record(result, began, outcome, diff)
+        self.reloads.record(result, attempt.began, outcome, attempt.diff)
         vrfs = tuple(sorted({refusal.vrf for refusal in blamed if refusal.vrf}))
         self.reloads.tell_roll_back(reason, vrfs, back)
         if not back.reached:
             return self._later(back)
-        # At once: without what was refused, the rest may well do.
-        return Kept(_seen(good), again=0.0, settled=False)
+        return Kept(_seen(good), again=self.pause.after_roll_back(), settled=False)
 
-    def _not_alive(self, new: Good, good: Good, outcome: Outcome, reason: str) -> Kept:
+    def _not_alive(self, attempt: Attempt, outcome: Outcome, reason: str) -> Kept:
         """Have FRR start anew with the last good file, and leave the other be for a while."""
-        self.deaths.add(new.text, reason)
-        self._write(good, new.vrfs)
+        self.deaths.add(attempt.new.text, reason)
+        self._write(attempt.good, attempt.new.vrfs)
         sentence = f"FRR ended or hung while it took over a change: {reason}"
         self.journal.warning(sentence, message=Message.FRR_DIED_OF_CHANGE)
         return self._later(outcome)
-
-    def _refusals(
-        self, new: Good, good: Good, outcome: Outcome, reason: str
-    ) -> tuple[Refusal, ...]:
-        """Return what is to blame: changed VRFs that FRR complains of, or the whole."""
-        changed, _ = changed_names(good.vrfs, new.vrfs)
-        blamed = outcome.to_blame(changed)
-        if not blamed:
-            return (Refusal(digest(new.text), reason),)
-        return tuple(
-            Refusal(digest(vrf, new.template), reason_of(outcome.said[:4]) or reason, vrf.name)
-            for vrf in new.vrfs
-            if vrf.name in blamed
-        )
 
     def _later(self, outcome: Outcome) -> Kept:
         problem = not_repaired(outcome.errors)
@@ -275,20 +278,9 @@ class Keeper:
         return () if good.proven else self.state.trying
 
     def _rescue_edit(self, disk: str | None, wanted: str) -> None:
-        """Keep a copy of a frr.conf that somebody else wrote, and say so."""
         good = self.state.good
         known = {wanted, good.text if good is not None else wanted}
-        if disk is None or disk in known or digest(disk) == self.state.written:
-            return
-        if not self.state.written:
-            return  # as provisioned, before we wrote anything
-        copy = self._edited
-        replace_file(copy, disk, mode=0o600)
-        self.journal.warning(
-            f"{self.files.configuration} was changed by somebody else and is put back; the "
-            f"change is kept in {copy}; make it in {self.files.template} instead",
-            message=Message.HAND_EDIT_PUT_BACK,
-        )
+        self.edits.rescue(disk, known, self.state.written)
 
 
 def _seen(good: Good) -> tuple[DesiredVrf, ...] | None:

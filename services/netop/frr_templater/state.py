@@ -16,7 +16,7 @@ from netop.common.names import vrf_name
 from netop.common.store import encode, remove_leftovers, replace_file
 
 VERSION = 1
-# Each refusal is some hundred bytes; more than this means that something invents contents.
+# Each refusal is some hundred bytes; more than this are kept only of what is wanted now.
 REFUSALS_KEPT = 32
 
 
@@ -73,10 +73,18 @@ class State:
         """Return why that content was refused, or None."""
         return next((r for r in self.refusals if r.digest == content and r.vrf == vrf), None)
 
-    def refuse(self, refusals: tuple[Refusal, ...]) -> State:
-        """Return the state that remembers these too."""
+    def refuse(self, refusals: tuple[Refusal, ...], wanted: frozenset[str] = frozenset()) -> State:
+        """Return the state that remembers these too.
+
+        Those with a digest of `wanted` are never forgotten, however many they are: what is
+        wanted would be tried again.
+        """
         kept = [r for r in self.refusals if r not in refusals]
-        return dataclasses.replace(self, refusals=(*kept, *refusals)[-REFUSALS_KEPT:])
+        needed = [r for r in kept if r.digest in wanted]
+        spare = [r for r in kept if r.digest not in wanted]
+        room = max(0, REFUSALS_KEPT - len(needed) - len(refusals))
+        spare = spare[max(0, len(spare) - room) :]
+        return dataclasses.replace(self, refusals=(*spare, *needed, *refusals))
 
 
 def digest(*parts: object) -> str:

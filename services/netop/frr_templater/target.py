@@ -31,6 +31,11 @@ class Target:
     waiting: tuple[str, ...]
     problems: tuple[Problem, ...]
 
+    @property
+    def wish(self) -> object:
+        """What people have asked for: the same wish may lead to several targets."""
+        return self.generation, self.loaded.mark
+
     async def passes(self, vrfs: tuple[DesiredVrf, ...]) -> bool:
         """Return whether a step stands every check that needs no running FRR."""
         return not await self.maker.faults(self.intent, vrfs)

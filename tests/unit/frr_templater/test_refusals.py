@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from netop.frr_templater import plan, state
 from netop.frr_templater.differences import Difference
 from netop.frr_templater.frr import FrrError
 from netop.frr_templater.systemd1 import SystemdError
 from tests.unit.frr_templater.fakes import Node, lines_of, vrf
 
-RED, BLUE = vrf("red", 5001), vrf("blue", 5002, 10, 20)
+RED, BLUE, GREEN = vrf("red", 5001), vrf("blue", 5002, 10, 20), vrf("green", 7)
+ROUTE = "ip route 203.0.113.0/24 x\n"
+# Three passes and the way back.
+ROLLED_BACK = 3 + 1
 
 
 @pytest.fixture
@@ -72,3 +77,129 @@ async def test_a_comparison_that_fails_is_not_held_against_a_change(
         node.want(2, BLUE, RED)
         assert "ends -9" in await node.settle(3)
     await comes_through_in_the_end(node)
+
+
+async def live(node: Node, passes: int = 30) -> list[float | None]:
+    """Make passes, each when the one before asks for it, or after a while; return when."""
+    asked: list[float | None] = []
+    for _ in range(passes):
+        report = await node.templater.reconcile()
+        asked.append(report.retry)
+        node.time += 60 if report.retry is None else report.retry
+    return asked
+
+
+def problems(node: Node) -> str:
+    return json.dumps(node.published["problems"])
+
+
+async def test_a_step_of_the_template_alone_is_not_tried_again(node: Node) -> None:
+    template = node.files.template.read_text()
+    node.frr.refused = "203.0.113.0"
+    node.files.template.write_text(template + ROUTE)
+    for generation, vrfs in enumerate([(BLUE, RED), (BLUE, GREEN), (BLUE, GREEN, RED)], start=2):
+        node.want(generation, *vrfs)
+        assert (await live(node))[-1] is None
+        assert node.frr.reloads == 1 + ROLLED_BACK
+        assert "FRR refused a change and was rolled back" in problems(node)
+        assert node.served == {"blue": 5002}
+        node.start()
+    node.files.template.write_text(template)
+    await live(node)
+    assert node.served == {"blue": 5002, "green": 7, "red": 5001}
+    assert node.published["problems"] == []
+
+
+async def test_a_deadly_step_of_the_template_alone_is_waited_for(node: Node) -> None:
+    node.frr.deadly = "203.0.113.0"
+    node.files.template.write_text(node.files.template.read_text() + ROUTE)
+    node.want(2, BLUE, RED)
+    began = node.time
+    while node.time < began + 59:
+        report = await node.templater.reconcile()
+        if node.frr.dead:
+            node.frr.boot()
+        node.time += min(report.retry or 10, 10)
+    assert node.frr.reloads == 1 + 2
+    assert "ended or hung 2 times" in problems(node)
+    assert node.served == {"blue": 5002}
+
+
+async def test_a_vrf_that_is_refused_on_the_way_is_not_tried_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large VRF goes resource by resource, so that what is refused is not what is wanted."""
+    monkeypatch.setattr(plan, "DELETED_AT_ONCE", 2)
+    node.want(2, vrf("blue", 5002, 10, 20, 30), RED)
+    await live(node)
+    reloads = node.frr.reloads
+    node.frr.refused = "pl_blue_export_10 .* 10.9.0.0/16"
+    node.want(3, vrf("blue", 5002, 10, 20, 30, cidr="10.9.0.0/16"), RED, GREEN)
+    assert (await live(node))[-1] is None
+    assert node.frr.reloads == reloads + ROLLED_BACK + 1
+    assert node.served == {"blue": 5002, "green": 7, "red": 5001}
+    assert '"subject": "VRF blue", "reason": "FRR cannot serve it' in problems(node)
+
+
+async def test_a_vrf_that_was_refused_without_one_of_its_resources_is_not_tried_again(
+    node: Node,
+) -> None:
+    node.frr.invalid = "pl_green_export_20"
+    node.frr.refused = "^vni 7$"
+    node.want(2, BLUE, vrf("green", 7, 10, 20))
+    assert (await live(node))[-1] is None
+    assert node.frr.reloads == 1 + ROLLED_BACK
+    assert node.served == {"blue": 5002}
+    assert '"subject": "VRF green", "reason": "FRR cannot serve it' in problems(node)
+
+
+async def test_more_refused_vrfs_than_are_remembered_for_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "REFUSALS_KEPT", 3)
+    node.frr.refused = "^vni 60"
+    bad = [vrf(f"bad{number}", 6000 + number) for number in range(5)]
+    node.want(2, BLUE, RED, *bad)
+    asked = await live(node)
+    assert asked[-1] is None
+    assert node.served == {"blue": 5002, "red": 5001}
+    assert node.frr.reloads == 1 + 5 * ROLLED_BACK + 1
+    told = problems(node)
+    assert all(f'"VRF {each.name}", "reason": "FRR cannot serve it' in told for each in bad)
+    node.start()
+    await live(node)
+    assert node.frr.reloads == 1 + 5 * ROLLED_BACK + 1
+
+
+async def test_one_roll_back_after_the_other_comes_later_and_later(node: Node) -> None:
+    node.frr.refused = "^vni 60"
+    node.want(2, BLUE, RED, *(vrf(f"bad{number}", 6000 + number) for number in range(5)))
+    waits: list[float] = []
+    for _ in range(5):
+        report = await node.templater.reconcile()
+        assert report.retry is not None
+        waits.append(report.retry)
+        reloads = node.frr.reloads
+        if report.retry:
+            # The daemon's own write of frr.conf wakes it.
+            again = await node.templater.reconcile()
+            assert node.frr.reloads == reloads
+            assert again.retry == pytest.approx(report.retry)
+            assert node.served == {"blue": 5002}
+        node.time += report.retry
+    assert waits[0] == 0.0, "without what was refused, the rest may well do"
+    assert all(1 <= later <= 30 for later in waits[1:])
+    assert waits[4] > waits[1]
+    assert waits[4] >= 4
+
+
+async def test_what_somebody_changes_meanwhile_is_not_waited_with(node: Node) -> None:
+    node.frr.refused = "^vni 60"
+    bad = [vrf(f"bad{number}", 6000 + number) for number in range(5)]
+    node.want(2, BLUE, *bad)
+    for _ in range(2):
+        report = await node.templater.reconcile()
+    assert report.retry
+    node.want(3, BLUE, RED)
+    await node.templater.reconcile()
+    assert node.served == {"blue": 5002, "red": 5001}

@@ -102,3 +102,17 @@ def test_refusals_are_found_by_their_content_and_bounded() -> None:
         state = state.refuse((Refusal(str(number), "why"),))
     assert len(state.refusals) == REFUSALS_KEPT
     assert json.dumps([r.digest for r in state.refusals])
+
+
+def test_a_refusal_of_what_is_wanted_is_not_forgotten() -> None:
+    wanted = [Refusal(f"w{number}", "why", f"v{number}") for number in range(REFUSALS_KEPT + 8)]
+    digests = frozenset(refusal.digest for refusal in wanted)
+    state = State().refuse((Refusal("old", "why"),))
+    for refusal in wanted:
+        state = state.refuse((refusal,), digests)
+    assert set(wanted) <= set(state.refusals)
+    state = state.refuse((Refusal("new", "why"),), digests)
+    assert len(state.refusals) == len(wanted) + 1
+    state = state.refuse((Refusal("newer", "why"),), frozenset({"w0"}))
+    assert len(state.refusals) == REFUSALS_KEPT
+    assert {state.refusal("w0", "v0"), state.refusal("newer")} <= set(state.refusals)

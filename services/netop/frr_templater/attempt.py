@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One step of a change, and what is held against it when it fails. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netop.frr_templater.apply import Outcome
+from netop.frr_templater.plan import changed_names
+from netop.frr_templater.sentences import reason_of
+from netop.frr_templater.state import Good, Refusal, digest
+from netop.frr_templater.target import Target
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The step from `good` to `new` on the way to `target`, and when it began."""
+
+    target: Target
+    good: Good
+    new: Good
+    began: float
+    diff: str
+
+    def refusals(self, outcome: Outcome, reason: str) -> tuple[Refusal, ...]:
+        """Return what is to blame: changed VRFs that FRR complains of, or the whole.
+
+        What FRR has seen may be a step on the way, and of a VRF what the checks have left of
+        it; only what is wanted is looked up before the next attempt.
+        """
+        changed, _ = changed_names(self.good.vrfs, self.new.vrfs)
+        blamed = outcome.to_blame(changed)
+        if not blamed:
+            texts = dict.fromkeys([self.new.text, self.target.text])
+            return tuple(Refusal(digest(text), reason) for text in texts)
+        why = reason_of(outcome.said[:4]) or reason
+        versions = dict.fromkeys(
+            (digest(vrf, self.new.template), vrf.name)
+            for vrf in (*self.new.vrfs, *self.target.intent.vrfs)
+            if vrf.name in blamed
+        )
+        return tuple(Refusal(version, why, name) for version, name in versions)
+
+    def wanted(self) -> frozenset[str]:
+        """Return what refusals of that which is wanted now would be known by."""
+        mark = self.target.loaded.mark
+        return frozenset(digest(vrf, mark) for vrf in self.target.intent.vrfs)
