@@ -8,11 +8,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from netop.frr_templater.configuration import bgp_instance, statements
+from netop.frr_templater.template import unmark_default
 
-# What netop's sections have of a VRF with a VNI: its stanza, and the neighbors over its veth.
-# Names that netop could not have given are left out; they would be no VRF's to any reader.
+# What netop's sections have of a VRF with a VNI: that, and the neighbors over its veth. Names
+# that netop could not have given are left out; they would be no VRF's to any reader.
 _PART = re.compile(
-    r"^\s*(?:vrf\s+vr|neighbor\s+[dv]{2})\.([A-Za-z0-9_][A-Za-z0-9_.-]{0,11})(?=\s|$)",
+    r"^\s*(?:vrf\s+vr|neighbor\s+(?:vd|dv))\.([A-Za-z0-9_][A-Za-z0-9_.-]{0,11})"
+    r"(?=\s+(?:vni|interface)\s)",
     re.MULTILINE,
 )
 _KERNEL_VRF = re.compile(r"^\s*(?:vrf|router\s+bgp\s+\S+\s+vrf)\s+(\S+)", re.MULTILINE)
@@ -32,6 +34,11 @@ class Operators:
 def vrfs_in(text: str) -> frozenset[str]:
     """Return the VRFs that a text, of which nothing else is known, has a part of."""
     return frozenset(_PART.findall(text))
+
+
+def as_run(disk: str) -> str:
+    """Return the frr.conf of a disk as FRR, which has started with it, would show it."""
+    return "\n".join(map(unmark_default, disk.splitlines())) + "\n"
 
 
 def operators(text: str, vrfs: Collection[str]) -> Operators:

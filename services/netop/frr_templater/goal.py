@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from netop.frr_templater.found import vrfs_in
 from netop.frr_templater.plan import Expected, expected
 from netop.frr_templater.state import Good
 
@@ -31,13 +32,18 @@ def goal_of(good: Good, before: Iterable[str]) -> Goal:
     """Return the goal of being where a good configuration says."""
     names = frozenset(vrf.name for vrf in good.vrfs) | frozenset(before)
     if not good.proven:
-        return Goal(good.text, Expected({}, frozenset(), frozenset()), names)
+        # Nobody knows what FRR must have of it; what it does not name has to go.
+        left = names - vrfs_in(good.text)
+        return Goal(good.text, expected((), left, ipv6=good.ipv6, text=good.text), names)
     wanted = expected(good.vrfs, before, ipv6=good.ipv6, text=good.text)
     return Goal(good.text, wanted, names)
 
 
 def goal_to(new: Good, old: Good, trying: Iterable[str]) -> Goal:
-    """Return the goal of getting from one configuration to another."""
+    """Return the goal of getting from one configuration to another.
+
+    What FRR has never taken over of an operator's text is no fault of ours.
+    """
     goal = goal_of(new, {*trying, *(vrf.name for vrf in old.vrfs)})
-    strict = new.template != old.template
+    strict = new.proven and old.proven and new.template != old.template
     return dataclasses.replace(goal, strict=strict, tolerated=frozenset(old.tolerated))

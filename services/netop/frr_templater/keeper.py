@@ -28,7 +28,7 @@ from netop.frr_templater.deaths import Deaths
 from netop.frr_templater.differences import judge
 from netop.frr_templater.edits import Edits
 from netop.frr_templater.files import Files
-from netop.frr_templater.found import vrfs_in
+from netop.frr_templater.found import as_run, vrfs_in
 from netop.frr_templater.goal import goal_of, goal_to
 from netop.frr_templater.pause import Pause
 from netop.frr_templater.plan import batches, file_diff
@@ -42,7 +42,6 @@ from netop.frr_templater.sentences import (
 )
 from netop.frr_templater.state import Good, State, StateFile, digest
 from netop.frr_templater.target import Target
-from netop.frr_templater.template import HEADER
 
 # Between two looks at an FRR that is not as it should be: it may be starting just now.
 SETTLE = 2.0
@@ -159,20 +158,18 @@ class Keeper:
     async def _first(self, target: Target, disk: str | None) -> Good:
         """Return what to fall back to when nothing was proven yet, and remember it.
 
-        That is our own text where the memory was lost, else the operator's with nothing in
-        its places; what FRR does not take over of it today is no fault of tomorrow's. The
-        VRFs that FRR has a part of are none of which nobody knows.
+        That is what the disk says, with all that another operator, or we before the memory
+        was lost, had FRR serve; or what runs, where FRR cannot have that from the disk. What
+        FRR does not take over of it today is no fault of tomorrow's.
         """
-        if disk is not None and HEADER in disk.splitlines():
-            good = Good(text=disk, template="", vrfs=())
-        else:
-            good = Good(target.text_for(()), target.loaded.mark, (), target.loaded.template.ipv6)
         running = (await self.applier.frr.facts()).running
-        verdict = judge(await self.applier.frr.differences(good.text, running), ())
-        tolerated = tuple(str(item) for item in verdict.foreign)
-        good = dataclasses.replace(good, tolerated=tolerated)
-        parts = vrfs_in(good.text) | vrfs_in(running)
-        self._save(good=good, trying=tuple(sorted(parts.union(self.state.trying))))
+        text, parts = as_run(disk or ""), vrfs_in(running)
+        if disk is None or parts - vrfs_in(text) or not await target.readable(text):
+            text = f"{running}\n"
+        verdict = judge(await self.applier.frr.differences(text, running), ())
+        good = Good(text, "", (), tolerated=tuple(str(item) for item in verdict.foreign))
+        trying = parts.union(vrfs_in(text), self.state.trying)
+        self._save(good=good, trying=tuple(sorted(trying)))
         return good
 
     async def _change(self, target: Target, good: Good, disk: str | None, *, due: bool) -> Kept:

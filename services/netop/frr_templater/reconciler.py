@@ -173,8 +173,7 @@ class Templater:
             leaving=tuple(sorted({*self._known.leaving, *going})),
         )
         self.store.publish(document)
-        if self._served is not None:
-            self._served = document
+        self._served = document
 
     async def _found(self, desired: Desired) -> Served:
         """Return what FRR has of the desired VRFs before anything was published.

@@ -40,6 +40,10 @@ class Target:
         """Return whether a step stands every check that needs no running FRR."""
         return not await self.maker.faults(self.intent, vrfs)
 
+    async def readable(self, text: str) -> bool:
+        """Return whether FRR could read a text that is none of netop's."""
+        return not await self.maker.frr.check(text)
+
     def text_for(self, vrfs: tuple[DesiredVrf, ...]) -> str:
         """Return the frr.conf that serves these VRFs instead."""
         intent = Intent(

@@ -122,19 +122,22 @@ async def test_a_large_configuration_is_not_taken_apart(
     assert bound == [True]
 
 
-async def test_what_nobody_knows_is_kept_while_the_template_is_refused(node: Node) -> None:
+async def test_what_nobody_knows_is_kept_while_the_next_change_is_refused_as_a_whole(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
     remove(node.root / "state")
-    good = node.files.template.read_text()
-    node.files.template.write_text(good + "ip route 203.0.113.0/24 x\n")
-    node.frr.refused = "203.0.113.0"
     node.start()
     whole = node.frr.running
+    with monkeypatch.context() as patch:
+        patch.setattr(node.frr, "bindings", lambda: {"vr.blue": 5002, "vr.red": 5001})
+        node.want(2, BLUE)
+        assert "rolled back: vr.red still has VNI 5001" in await node.settle()
     for lost in (set(), {line for line in whole if line[1] == "vni 5001"}):
-        assert "FRR refused a change" in await node.settle()
-        assert (node.served, node.frr.running) == (BOTH, whole)
-        assert (node.published["trying"], node.published["leaving"]) == (["blue", "red"], [])
         node.frr.running = whole - lost
         node.time += 900
-    node.files.template.write_text(good)
-    assert await node.settle() == "2 VRFs served, generation 1"
+        assert "FRR refused a change" in await node.settle()
+        assert (node.served, node.frr.running) == (BOTH, whole)
+        assert node.published["trying"] == ["blue", "red"]
+    node.want(3, BLUE, RED)
+    assert await node.settle() == "2 VRFs served, generation 3"
     assert (node.served, node.published["trying"]) == (BOTH, [])

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node that netop meets for the first time: what FRR serves there is not netop's to lose."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from netop.common.documents import Served
+from netop.frr_templater.template import unmark_default
+from tests.unit.frr_templater.fakes import BASE, Node, lines_of, vrf
+
+RED, BLUE, GREEN = vrf("red", 5001), vrf("blue", 5002, 10, 20), vrf("green", 7)
+BOTH = {"vr.blue": 5002, "vr.red": 5001}
+# Three passes and the way back.
+ROLLED_BACK = 3 + 1
+ROUTE = "ip route 203.0.113.0/24 x\n"
+
+
+@pytest.fixture
+async def before(tmp_path: Path) -> str:
+    """The frr.conf that another operator has made, with red and blue."""
+    (tmp_path / "other").mkdir()
+    other = Node(tmp_path / "other")
+    other.want(1, BLUE, RED)
+    await other.settle()
+    text = re.sub(r"(?m)^ *! netop:.*\n", "", other.text)
+    return text.replace("router bgp 64512\n", "router bgp 64512 vrf default\n")
+
+
+def node_of(root: Path, text: str) -> Node:
+    """Return a node that the other operator has left, with FRR still running."""
+    (root / "mine").mkdir()
+    node = Node(root / "mine", text)
+    node.files.template.write_text(BASE.replace("#++", ""))
+    return node
+
+
+def unmarked(text: str) -> str:
+    return "\n".join(map(unmark_default, text.splitlines())) + "\n"
+
+
+def watch(node: Node) -> list[bool]:
+    """Return a list that tells of each reload whether red and blue stay what they are."""
+    staying: list[bool] = []
+
+    def look() -> None:
+        served = node.store.read(Served)
+        assert served is not None
+        bound = node.frr.bindings().items() >= BOTH.items()
+        staying.append(bound and served.serves("red", 5001) and served.serves("blue", 5002))
+
+    node.frr.before_reload = look
+    return staying
+
+
+async def test_one_refused_vrf_costs_none_that_frr_serves(tmp_path: Path, before: str) -> None:
+    node = node_of(tmp_path, before)
+    staying = watch(node)
+    node.frr.refused = "^vni 7$"
+    node.want(1, BLUE, GREEN, RED)
+    report = await node.templater.reconcile()
+    assert report.retry == 0.0
+    assert node.text == unmarked(before), "the way back leads to where it was"
+    assert lines_of(node.text) == node.frr.running
+    assert "VRF green: FRR cannot serve it" in await node.settle()
+    assert staying == [True] * (ROLLED_BACK + 1)
+    assert node.frr.bindings() == BOTH
+    assert node.served == {"blue": 5002, "red": 5001}
+    assert node.frr.dismissed == {"vr.green"}
+
+
+async def test_what_is_refused_as_a_whole_costs_nothing_either(
+    tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = node_of(tmp_path, before)
+    monkeypatch.setattr(node.frr, "bindings", lambda: BOTH)
+    node.want(1, BLUE)
+    for _ in range(4):
+        assert "rolled back: vr.red still has VNI 5001" in await node.settle()
+        node.time += 900
+    assert node.frr.reloads == ROLLED_BACK
+    assert lines_of(before) == node.frr.running
+    assert node.served == {"blue": 5002}, "of what is wanted"
+    assert "FRR refused a change" in str(node.published["problems"])
+    assert node.published["trying"] == ["blue", "red"]
+
+
+async def test_a_file_that_frr_could_not_read_is_no_place_to_go_back_to(
+    tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one with the IPv6 prefixes that the original operator took for IPv4."""
+    node = node_of(tmp_path, before + "ip prefix-list pl_red_import_0 seq 1 permit 2001:db8::/32\n")
+    node.frr.running = lines_of(before)
+    node.frr.invalid = "2001:db8"
+
+    async def shown() -> str:
+        return before.replace(" vrf default", "")
+
+    monkeypatch.setattr(node.frr, "shown", shown)
+    staying = watch(node)
+    node.frr.refused = "^vni 7$"
+    node.want(1, BLUE, GREEN, RED)
+    await node.settle()
+    assert staying == [True] * (ROLLED_BACK + 1)
+    assert node.served == {"blue": 5002, "red": 5001}
+
+
+async def test_a_file_without_what_runs_is_no_place_to_go_back_to(
+    tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that provisioning wrote anew, for the next boot."""
+    node = node_of(tmp_path, BASE)
+    node.frr.running = lines_of(before)
+
+    async def shown() -> str:
+        return before.replace(" vrf default", "")
+
+    monkeypatch.setattr(node.frr, "shown", shown)
+    staying = watch(node)
+    node.frr.refused = "^vni 7$"
+    node.want(1, BLUE, GREEN, RED)
+    await node.settle()
+    assert staying == [True] * (ROLLED_BACK + 1)
+    assert node.served == {"blue": 5002, "red": 5001}
+
+
+async def test_a_fresh_node_goes_back_to_what_was_provisioned(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    texts: list[str] = []
+    node.frr.before_reload = lambda: texts.append(node.text)
+    node.frr.refused = "^vni 7$"
+    node.want(1, BLUE, GREEN)
+    status = await node.settle()
+    assert "VRF green: FRR cannot serve it" in status
+    assert texts[3] == unmarked(BASE)
+    assert len(texts) == ROLLED_BACK + 1
+    assert node.served == {"blue": 5002}
+    assert node.frr.dismissed >= {"vr.blue", "vr.green"}, "FRR had them for a moment"
+    assert node.frr.bindings() == {"vr.blue": 5002}
+
+
+async def test_a_line_of_the_template_that_frr_never_took_over_is_only_told(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    await node.settle()
+    node.files.template.write_text(node.files.template.read_text() + ROUTE)
+    node.frr.refused = "203.0.113.0"
+    node.want(1, BLUE)
+    assert "a reload does not change that" in await node.settle()
+    assert node.served == {"blue": 5002}
+    assert node.frr.reloads == 1
