@@ -32,9 +32,8 @@ def goal_of(good: Good, before: Iterable[str]) -> Goal:
     """Return the goal of being where a good configuration says."""
     names = frozenset(vrf.name for vrf in good.vrfs) | frozenset(before)
     if not good.proven:
-        # Nobody knows what FRR must have of it; what it does not name has to go.
-        left = names - vrfs_in(good.text)
-        return Goal(good.text, expected((), left, ipv6=good.ipv6, text=good.text), names)
+        # Nobody knows what FRR must have of it, only that the others have to go.
+        before = names - vrfs_in(good.text)
     wanted = expected(good.vrfs, before, ipv6=good.ipv6, text=good.text)
     return Goal(good.text, wanted, names)
 
@@ -46,4 +45,6 @@ def goal_to(new: Good, old: Good, trying: Iterable[str]) -> Goal:
     """
     goal = goal_of(new, {*trying, *(vrf.name for vrf in old.vrfs)})
     strict = new.proven and old.proven and new.template != old.template
-    return dataclasses.replace(goal, strict=strict, tolerated=frozenset(old.tolerated))
+    # On the way back it is `new` that was proven, and knows what it was proven without.
+    tolerated = frozenset((*new.tolerated, *old.tolerated))
+    return dataclasses.replace(goal, strict=strict, tolerated=tolerated)

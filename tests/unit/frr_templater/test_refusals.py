@@ -12,7 +12,7 @@ from netop.frr_templater import plan, state
 from netop.frr_templater.differences import Difference
 from netop.frr_templater.frr import FrrError
 from netop.frr_templater.systemd1 import SystemdError
-from tests.unit.frr_templater.fakes import Node, lines_of, vrf
+from tests.unit.frr_templater.fakes import BASE, Node, lines_of, vrf
 
 RED, BLUE, GREEN = vrf("red", 5001), vrf("blue", 5002, 10, 20), vrf("green", 7)
 ROUTE = "ip route 203.0.113.0/24 x\n"
@@ -203,3 +203,23 @@ async def test_what_somebody_changes_meanwhile_is_not_waited_with(node: Node) ->
     node.want(3, BLUE, RED)
     await node.templater.reconcile()
     assert node.served == {"blue": 5002, "red": 5001}
+
+
+async def test_going_back_from_a_template_asks_for_no_more_than_there_was(tmp_path: Path) -> None:
+    """A line that FRR never took over, and that is tolerated, is not missing afterwards."""
+    old = "ip route 198.51.100.0/24 x"
+    node = Node(tmp_path, BASE + old + "\n")
+    node.frr.running.discard(((), old))
+    node.frr.refused = "198.51.100.0|203.0.113.0"
+    node.want(1, BLUE)
+    await node.settle()
+    good = node.text
+    template = node.files.template
+    template.write_text(template.read_text() + ROUTE)
+    assert "rolled back: FRR lacks `ip route 203.0.113.0/24 x`" in await node.settle()
+    assert node.text == good
+    assert "the last good configuration is back" in node.told.text
+    reload = node.published["reload"]
+    assert isinstance(reload, dict)
+    assert reload["result"] == "rolled-back"
+    assert node.frr.reloads == 1 + ROLLED_BACK
