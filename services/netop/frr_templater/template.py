@@ -29,7 +29,7 @@ HEADER = "! netop: made from the template beside this file; edit frr.conf.tpl, n
 BEGIN = "! netop: begin "
 END = "! netop: end "
 
-_DEFAULT_MARK = re.compile(r"(\s*router\s+bgp\s+\S+)\s+vrf\s+default\b")
+_DEFAULT_MARK = re.compile(r"(\s*router\s+bgp\s+\S+)\s+vrf\s+default(?=\s|$)")
 
 
 class TemplateError(Exception):

@@ -17,6 +17,7 @@ from netop.frr_templater.template import (
     TemplateError,
     make_template,
     parse_template,
+    unmark_default,
 )
 from tests.frr.golden import Case, cases
 from tests.unit.frr_templater.fakes import BASE, vrf
@@ -180,3 +181,15 @@ def test_a_wrong_frr_conf_makes_no_template(tmp_path: Path) -> None:
     with pytest.raises(TemplateError, match="is not text in UTF-8"):
         files.load()
     assert not files.template.exists()
+
+
+def test_only_the_default_vrf_loses_its_mark() -> None:
+    for line, shown in [
+        ("router bgp 65000 vrf default", "router bgp 65000"),
+        ("router bgp 65000 vrf  default ", "router bgp 65000 "),
+        ("router bgp 65000 vrf default as-notation dot", "router bgp 65000 as-notation dot"),
+        ("router bgp 65000 vrf default-gw", "router bgp 65000 vrf default-gw"),
+        ("router bgp 65000 vrf default.old", "router bgp 65000 vrf default.old"),
+        ("router bgp 65000 vrf defaults", "router bgp 65000 vrf defaults"),
+    ]:
+        assert unmark_default(line) == shown
