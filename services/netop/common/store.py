@@ -8,6 +8,7 @@ import dataclasses
 import ipaddress
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,9 @@ from netop.common.documents import Document
 from netop.common.edge import Field, FieldError
 
 STATE_ROOT = Path("/run/netop")
+
+# What tempfile.mkstemp puts behind a prefix.
+_TEMPORARY = re.compile(r"[a-z0-9_]{8}")
 
 D = TypeVar("D", bound=Document)
 
@@ -142,9 +146,15 @@ def _replace(path: Path, text: str, mode: int, *, lasting: bool) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove temporary files that a killed `replace_file(path)` left beside `path`."""
-    for leftover in path.parent.glob(f".{path.name}.*"):
-        leftover.unlink(missing_ok=True)
+    """Remove temporary files that a killed `replace_file(path)` left beside `path`.
+
+    And no others, such as the swap file of an editor that somebody has open.
+    """
+    prefix = f".{path.name}."
+    for leftover in path.parent.glob(f"{prefix}*"):
+        ours = _TEMPORARY.fullmatch(leftover.name.removeprefix(prefix))
+        if ours and leftover.is_file() and not leftover.is_symlink():
+            leftover.unlink(missing_ok=True)
 
 
 def encode(value: Any) -> Any:

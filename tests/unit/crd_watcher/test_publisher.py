@@ -131,9 +131,9 @@ def test_a_damaged_document_is_told_and_written_anew(disk: Disk) -> None:
 
 def test_leftovers_of_a_killed_process_are_removed(disk: Disk) -> None:
     disk.publish("a")
-    (disk.state.path / f".{LastGood.FILE}.x1").write_text("half")
-    (disk.state.path / ".generation.x1").write_text("1")
-    (disk.store.path(Desired).parent / ".desired.json.x1").write_text("half")
+    (disk.state.path / f".{LastGood.FILE}.x1_abcde").write_text("half")
+    (disk.state.path / ".generation.x1_abcde").write_text("1")
+    (disk.store.path(Desired).parent / ".desired.json.x1_abcde").write_text("half")
     disk.restart()
     assert sorted(path.name for path in disk.state.path.iterdir()) == [
         "generation",
