@@ -24,6 +24,7 @@ from netop.frr_templater.model import vrf_model
 from tests.container.inside.frr_node import (
     BASE,
     FRR_CONF,
+    RELOAD_LOG,
     STATE,
     TEMPLATE,
     UNIT,
@@ -181,6 +182,53 @@ def test_one_vrf_that_frr_refuses_is_left_out_alone(node: Documents) -> None:
     run("systemctl", "restart", UNIT)
     wait_until(lambda: "VRF green" in status(), "it is up again and remembers")
     assert reloads() == count, "what was refused is not tried again"
+
+
+def reloaded_lines(since: int) -> str:
+    """Return what frr-reload.py wrote into its log after its first `since` characters."""
+    return RELOAD_LOG.read_text(errors="replace")[since:]
+
+
+TAKES_BLUE_AWAY = re.compile(
+    r"no (neighbor (dv|vd)\.blue|router bgp \d+ vrf vr\.blue|vrf vr\.blue|vni)"
+)
+
+
+def test_a_lost_memory_takes_nothing_away(node: Documents) -> None:
+    run("systemctl", "stop", UNIT)
+    shutil.rmtree(STATE)
+    said, text = len(reloaded_lines(0)), FRR_CONF.read_text()
+    run("systemctl", "start", UNIT)
+    wait_until(lambda: (STATE / "good.json").exists(), "it remembers again")
+    wait_until(lambda: status() == "2 VRFs served, generation 1", "it is proven anew")
+    assert (node.vrfs(), bindings()) == ({"blue": 100, "mgmt_vrf": None}, {"vr.blue": 100})
+    assert FRR_CONF.read_text() == text
+    assert not TAKES_BLUE_AWAY.search(reloaded_lines(said))
+
+
+def test_a_refused_vrf_takes_nothing_away_that_another_operator_had_frr_serve(
+    node: Documents,
+) -> None:
+    """His frr.conf is netop's without its comments; vr.green has another AS, as above."""
+    odd = "router bgp 65000 vrf vr.green\nexit\n"
+    run("systemctl", "stop", UNIT)
+    text = re.sub(r"(?m)^ *! netop:.*\n", "", FRR_CONF.read_text())
+    text = text.replace("router bgp 64512\n", "router bgp 64512 vrf default\n")
+    write_frr_conf(text.replace("router bgp 64512 vrf vr.", odd + "router bgp 64512 vrf vr."))
+    TEMPLATE.write_text(TEMPLATE.read_text().replace("{{.BGP}}", odd + "{{.BGP}}"))
+    restart_frr()
+    wait_until(lambda: bindings() == {"vr.blue": 100}, "blue is the other operator's")
+    shutil.rmtree(STATE)
+    node.clear()
+    said, since = len(reloaded_lines(0)), now()
+    node.want(2, BLUE, vrf("green", 300), MGMT)
+    run("systemctl", "start", UNIT)
+    node.await_generation(2, 120)
+    assert node.vrfs() == {"blue": 100, "mgmt_vrf": None}
+    assert bindings() == {"vr.blue": 100}
+    assert "VRF green: FRR cannot serve it" in status()
+    assert "the last good configuration is back" in journal(since)
+    assert not TAKES_BLUE_AWAY.search(reloaded_lines(said))
 
 
 def test_a_template_line_that_frr_does_not_take_is_rolled_back(node: Documents) -> None:
