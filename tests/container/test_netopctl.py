@@ -65,3 +65,27 @@ def test_cleanup_leaves_the_operators_own(serving: NetopNode) -> None:
     assert serving.node.output("stat -c %U:%G /etc/frr/frr.conf") == "frr:frr"
     serving.node.run("systemctl start netop.target")
     serving.node.wait_until("netopctl status", why="all to be made anew", timeout=90)
+
+
+def test_cleanup_removes_no_link_that_frr_still_has(serving: NetopNode) -> None:
+    node = serving.node
+    node.run("systemctl stop netop.target 'netop-*.service'")
+    # A container has neither VRFs nor veths, but a session over any link will do.
+    node.run("ip link add dv.red type bridge; ip link set dv.red up group 7237488")
+    node.run("vtysh -c 'configure terminal' -c 'router bgp 64512'"
+             " -c 'neighbor dv.red interface remote-as internal'")  # fmt: skip
+    pids = node.output("pidof zebra bgpd")
+    reload = "/run/systemd/system/frr.service.d/reload.conf"
+    node.write(reload, "[Service]\nExecReload=\nExecReload=/bin/false\n")
+    node.run("systemctl daemon-reload")
+    for _ in range(2):
+        told = node.run("netopctl cleanup --yes", check=False, timeout=200)
+        assert told.code == 1
+        assert "links stay, because FRR must let go of them first" in told.stderr
+        assert "netop" not in node.read("/etc/frr/frr.conf")
+        node.run("ip link show dv.red")
+    node.run(f"rm {reload}; systemctl daemon-reload")
+    node.run("netopctl cleanup --yes", timeout=200)
+    assert "dv.red" not in node.output("vtysh -c 'show running-config'")
+    assert node.run("ip link show dv.red", check=False).code != 0
+    assert node.output("pidof zebra bgpd") == pids

@@ -7,6 +7,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,12 @@ from netop.bpf_guardian.kernel import RtnetlinkKernel as FilterKernel
 from netop.bpf_guardian.rtnetlink import RtnetlinkError
 from netop.common.documents import Desired, Reload, ReloadResult, Served, Source
 from netop.common.settings import NodeSettings
-from netop.frr_templater.farewell import farewell
+from netop.ctl.release import Asking, CleanupError, Release, Run
 from netop.frr_templater.files import Files
-from netop.frr_templater.template import BEGIN, END, HEADER
+from netop.frr_templater.frr import Frr
+from netop.frr_templater.template import BEGIN
 from netop.netlink_reconciler.kernel import Kernel
 from netop.netlink_reconciler.kernel import RtnetlinkKernel as LinkKernel
-from netop.netlink_reconciler.link import Kind
 from netop.netlink_reconciler.observe import KernelError, no_tables
 from netop.netlink_reconciler.plan import make_plan
 from netop.netlink_reconciler.reconciler import ROUNDS
@@ -32,13 +33,6 @@ _SERVICES = [f"netop-{name}.service" for name in
 
 NOTHING = Desired(1, Source.MANIFESTS, "", NodeSettings(), (), ())
 NOTHING_SERVED = Served(1, (), Reload(ReloadResult.NONE, "", 0.0, 0, "", ()), ())
-
-
-class CleanupError(Exception):
-    """Something could not be removed; the message says what, and what to do."""
-
-
-Run = Callable[[Sequence[str]], str]
 
 
 class Filters(Protocol):
@@ -88,21 +82,28 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Ask, remove, and return the exit status."""
     try:
-        node = Node(Files(), LinkKernel(), TcFilters(), run_command, give_to_frr)
-        remains = node.look()
-        if not remains.told():
-            print("there is nothing of netop in FRR or the kernel")
-            return 0
-        print("netop is stopped, and this is removed; the traffic of its VRFs ends:")
-        for line in remains.told():
-            print(f"  {line}")
-        if not arguments.yes and not _agreed():
-            print("nothing was changed")
-            return 1
-        node.clean()
+        with tempfile.TemporaryDirectory() as scratch:
+            # Whether FRR lives, it is asked, not its process ids.
+            frr = Frr(Path(scratch), alive=lambda _: True)
+            node = Node(Files(), LinkKernel(), TcFilters(), frr, run_command, give_to_frr)
+            return _clean(node, agreed=arguments.yes)
     except (CleanupError, KernelError, RtnetlinkError, OSError) as error:
         print(f"netopctl: {error}", file=sys.stderr)
         return 1
+
+
+def _clean(node: Node, *, agreed: bool) -> int:
+    remains = node.look()
+    if not remains.told():
+        print("there is nothing of netop in FRR or the kernel")
+        return 0
+    print("netop is stopped, and this is removed; the traffic of its VRFs ends:")
+    for line in remains.told():
+        print(f"  {line}")
+    if not agreed and not _agreed():
+        print("nothing was changed")
+        return 1
+    node.clean()
     print("done; systemctl start netop.target makes it all anew")
     return 0
 
@@ -155,6 +156,7 @@ class Node:
     files: Files
     links: Kernel
     filters: Filters
+    frr: Asking
     command: Run
     adopt: Callable[[Path], None]
 
@@ -178,30 +180,12 @@ class Node:
         KernelError, RtnetlinkError, OSError.
         """
         self.command(["systemctl", "stop", "netop.target", *_SERVICES])
-        self._clean_frr()
+        own = self.links.observe(NOTHING.node, no_tables).own
+        Release(self.files, self.frr, self.command, self.adopt).release(tuple(own))
         self._clean_links()
         self.filters.remove(list(self.filters.where().values()))
         # Descriptors in systemd's keeping and documents tell of what is no more.
         self.command(["systemctl", "clean", "--what=runtime", "--what=fdstore", *_SERVICES])
-
-    def _clean_frr(self) -> None:
-        text = self.files.read()
-        if text is None or without_sections(text) == text:
-            return
-        self._dismiss_neighbors()
-        self.files.write(without_sections(text))
-        self.adopt(self.files.configuration)
-        # Deleting a `router bgp` hides other deletions of the same reload from frr-reload.py.
-        for _ in range(2):
-            self.command(["systemctl", "reload", "frr.service"])
-
-    def _dismiss_neighbors(self) -> None:
-        own = self.links.observe(NOTHING.node, no_tables).own
-        gone = {link.name for link in own if link.attributes.kind == Kind.VRF}
-        running = self.command(["vtysh", "-c", "show running-config bgpd no-header"])
-        if commands := farewell(running, gone):
-            words = [word for each in ("configure terminal", *commands) for word in ("-c", each)]
-            self.command(["vtysh", *words])
 
     def _clean_links(self) -> None:
         for _ in range(ROUNDS):
@@ -212,18 +196,3 @@ class Node:
             if failures := self.links.apply(plan.steps):
                 raise CleanupError(str(failures[0]))
         raise CleanupError("links come back as soon as they are removed; who makes them?")
-
-
-def without_sections(text: str) -> str:
-    """Return frr.conf without what netop wrote: the operator's own lines, byte for byte."""
-    kept: list[str] = []
-    inside = False
-    for line in text.splitlines(keepends=True):
-        stripped = line.strip()
-        if stripped.startswith(BEGIN):
-            inside = True
-        elif stripped.startswith(END):
-            inside = False
-        elif not inside and stripped != HEADER:
-            kept.append(line)
-    return "".join(kept)

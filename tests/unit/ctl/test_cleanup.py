@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from netop.ctl import cleanup
-from netop.ctl.cleanup import CleanupError, Node, without_sections
+from netop.ctl.cleanup import Node
+from netop.ctl.release import RELOADS, CleanupError, without_sections
 from netop.frr_templater.files import Files
+from netop.frr_templater.frr import DeadError, Facts
 from netop.netlink_reconciler.link import Attributes
 from tests.frr.golden import CASES, Case
 from tests.unit.netlink_reconciler.fake_kernel import FakeKernel
@@ -20,16 +22,17 @@ from tests.unit.netlink_reconciler.world import working
 
 SEED = Case(CASES / "seed")
 
-RUNNING = """\
-router bgp 65000
- neighbor dv.red interface remote-as internal
-exit
-router bgp 65000 vrf vr.red
- neighbor vd.red interface remote-as internal
-exit
+OPERATORS = """\
 router bgp 65000 vrf vr.operators
  neighbor vd.operators interface remote-as internal
 exit
+"""
+NETOPS = """\
+router bgp 65000
+ neighbor dv.red interface remote-as internal
+router bgp 65000 vrf vr.red
+ neighbor vd.red interface remote-as internal
+route-map rm_red_import permit 10
 """
 
 
@@ -45,6 +48,33 @@ class FakeFilters:
 
 
 @dataclass
+class FakeFrr:
+    """What FRR has; a reload deletes as many lines of netop's as it has the time for."""
+
+    story: list[str]
+    netops: list[str] = field(default_factory=NETOPS.splitlines)
+    bindings: dict[str, int] = field(default_factory=lambda: {"vr.red": 5001, "vr.operators": 9})
+    at_once: int = 4
+    state: str = "active"
+    hangs: bool = False
+
+    async def facts(self) -> Facts:
+        if self.hangs or self.state != "active":
+            raise DeadError("bgpd of FRR does not run")
+        return Facts(self.bindings, frozenset(), "\n".join([*self.netops, OPERATORS]))
+
+    async def dismiss(self, gone: frozenset[str]) -> None:
+        self.story.append(" ".join(["dismiss", *sorted(gone)]))
+
+    def reload(self) -> None:
+        self.netops = self.netops[self.at_once :]
+        if not any("vr.red" in line for line in self.netops):
+            self.bindings.pop("vr.red", None)
+        if len(self.netops) > 1:
+            raise CleanupError("systemctl reload frr.service: timeout")
+
+
+@dataclass
 class World:
     """A node with two VRFs, the program on lo, and what was done to it in `story`."""
 
@@ -55,20 +85,22 @@ class World:
     story: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.frr = FakeFrr(self.story)
         self.kernel.add("br.other", Attributes(kind="bridge", alias="", group=0))
         (self.directory / "frr.conf").write_text(SEED.text("expected.conf"), encoding="utf-8")
 
     @property
     def node(self) -> Node:
-        return Node(Files(self.directory), self.kernel, self.filters, self._command,
+        return Node(Files(self.directory), self.kernel, self.filters, self.frr, self._command,
                     lambda path: self.story.append(f"chown {path.name}"))  # fmt: skip
 
     def _command(self, words: Sequence[str]) -> str:
-        told = words[2:] if words[0] == "vtysh" else words[1:2]
-        self.story.append(" ".join([words[0], *(word for word in told if word != "-c")]))
+        self.story.append(" ".join(words[:2]))
         if self.refuse and self.refuse in words:
             raise CleanupError(f"{self.refuse}: refused")
-        return RUNNING if "show running-config bgpd no-header" in words else ""
+        if "reload" in words:
+            self.frr.reload()
+        return f"{self.frr.state}\n" if "show" in words else ""
 
 
 @pytest.fixture
@@ -92,20 +124,72 @@ def test_it_removes_what_is_netops_and_nothing_else(world: World) -> None:
     assert "vr.blue" not in text
     assert world.story == [
         "systemctl stop",
-        "vtysh show running-config bgpd no-header",
-        "vtysh configure terminal router bgp 65000 vrf vr.red"
-        " no neighbor vd.red interface remote-as internal exit",
-        "chown frr.conf", "systemctl reload", "systemctl reload",
+        "dismiss vr.blue vr.red",
+        "chown frr.conf", "systemctl reload", "systemctl reload", "systemctl reload",
         "systemctl clean",
     ]  # fmt: skip
     assert world.node.look().told() == []
 
 
-def test_links_stay_where_frr_could_not_be_cleaned(tmp_path: Path) -> None:
+@pytest.fixture
+def failed(tmp_path: Path) -> World:
+    """A node on which cleanup wrote frr.conf, and FRR did not take it over."""
     world = World(tmp_path, refuse="reload")
-    with pytest.raises(CleanupError, match="refused"):
+    with pytest.raises(CleanupError, match=r"refused; links stay.* systemctl restart frr\.service"):
         world.node.clean()
+    assert "netop" not in (tmp_path / "frr.conf").read_text(encoding="utf-8")
     assert "vr.red" in world.kernel.names()
+    world.story.clear()
+    return world
+
+
+def test_a_second_run_has_frr_let_go_before_the_links(failed: World) -> None:
+    with pytest.raises(CleanupError, match="refused"):
+        failed.node.clean()
+    assert "dismiss vr.blue vr.red" in failed.story
+    assert "vr.red" in failed.kernel.names()
+    failed.refuse = ""
+    failed.node.clean()
+    assert failed.node.look().told() == []
+
+
+def test_links_stay_while_frr_has_something_of_them(failed: World) -> None:
+    failed.refuse, failed.frr.at_once = "", 0
+    failed.frr.netops = ["vrf vr.red", "exit-vrf"]
+    with pytest.raises(CleanupError, match=r"timeout; links stay"):
+        failed.node.clean()
+    failed.frr.netops = [" neighbor dv.red interface remote-as internal"]
+    with pytest.raises(CleanupError, match=r"still has `neighbor dv\.red .*remote-as internal` "):
+        failed.node.clean()
+    failed.frr.netops, failed.frr.bindings = [], {"vr.red": 5001}
+    failed.frr.reload = lambda: None  # type: ignore[method-assign]
+    with pytest.raises(CleanupError, match=r"still has VNI 5001 of vr\.red "):
+        failed.node.clean()
+    assert "vr.red" in failed.kernel.names()
+
+
+def test_a_frr_that_does_not_answer_keeps_the_links_and_one_that_is_stopped_does_not(
+    failed: World,
+) -> None:
+    failed.frr.hangs = True
+    with pytest.raises(CleanupError, match=r"bgpd of FRR does not run; links stay"):
+        failed.node.clean()
+    assert "vr.red" in failed.kernel.names()
+    failed.frr.state = "inactive"
+    failed.node.clean()
+    assert failed.node.look().told() == []
+
+
+def test_a_reload_that_runs_out_of_time_goes_on_in_the_next(world: World) -> None:
+    world.frr.at_once = 1
+    world.node.clean()
+    assert world.node.look().told() == []
+    endless = World(world.directory)
+    endless.frr.netops = [f"line {number}" for number in range(2 * RELOADS)]
+    endless.frr.at_once = 1
+    with pytest.raises(CleanupError, match="timeout"):
+        endless.node.clean()
+    assert endless.story.count("systemctl reload") == RELOADS
 
 
 def test_a_link_that_the_kernel_keeps_is_told(world: World) -> None:

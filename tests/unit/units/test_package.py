@@ -14,7 +14,7 @@ import pytest
 from netop import __version__
 from netop.bpf_guardian.filters import PRIORITY
 from netop.ctl.__main__ import COMMANDS
-from netop.ctl.cleanup import without_sections
+from netop.ctl.release import without_sections
 from netop.frr_templater.template import HEADER
 from netop.netlink_reconciler.link import DOOMED, GROUP
 from tests.frr.golden import CASES, Case
