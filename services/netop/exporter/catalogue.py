@@ -69,6 +69,12 @@ REPAIRS = counter(
 )
 
 # FRR.
+FRR_PROBLEMS = gauge(
+    "netop_frr_problems",
+    "What stands between FRR and its configuration: change_refused, and rolled back; "
+    "candidate_refused, left out; died_of_change; not_repaired, not even by a roll-back.",
+    "kind",
+)
 RELOADS = counter(
     "netop_frr_reloads_total",
     "Reloads of FRR by result: verified, rolled-back, failed (neither), died (FRR, of it).",

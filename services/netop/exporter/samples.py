@@ -25,6 +25,7 @@ def samples(node: Node) -> Iterator[Sample]:
     if links is not None:
         yield from vrfs.linked(desired, links)
     if served is not None:
+        yield from frr.state(served)
         yield from frr.last_reload(served.reload)
     if attached is not None:
         yield from bpf.attached(attached)

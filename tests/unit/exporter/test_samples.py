@@ -19,9 +19,12 @@ from netop.common.documents import (
     Served,
     VrfState,
 )
+from netop.common.messages import Message
+from netop.common.problem import Problem
 from netop.common.tally import FILE
 from netop.common.units import DAEMONS
 from netop.exporter.catalogue import ALL
+from netop.exporter.frr import KINDS
 from netop.exporter.node import observe
 from netop.exporter.samples import samples
 from tests.unit.exporter.documents import (
@@ -87,6 +90,23 @@ def test_the_last_reload(tmp_path: Path) -> None:
     told = values(look(store))
     assert told['netop_frr_last_reload_result{result="none"}'] == 1
     assert "netop_frr_last_reload_duration_seconds" not in told
+
+
+def test_problems_with_frr_are_told_while_they_stand_and_no_longer(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    messages = (Message.CANDIDATE_REFUSED, Message.CANDIDATE_REFUSED, Message.CHANGE_REFUSED,
+                Message.FRR_NOT_REPAIRED, Message.HAND_EDIT_RUNNING, None)  # fmt: skip
+    problems = tuple(Problem("frr.conf", "is wrong", message=message) for message in messages)
+    store.publish(dataclasses.replace(SERVED, problems=problems))
+    told = values(look(store))
+    assert told['netop_frr_problems{kind="candidate_refused"}'] == 2
+    assert told['netop_frr_problems{kind="change_refused"}'] == 1
+    assert told['netop_frr_problems{kind="not_repaired"}'] == 1
+    store.publish(dataclasses.replace(SERVED, problems=()))
+    told = values(look(store))
+    found = {name: value for name, value in told.items() if name.startswith("netop_frr_problems{")}
+    assert set(found.values()) == {0}
+    assert len(found) == len(KINDS)
 
 
 def test_the_router_and_its_interfaces(tmp_path: Path) -> None:

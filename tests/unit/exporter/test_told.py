@@ -94,6 +94,7 @@ def test_each_metric_of_the_fabric_has_its_panel() -> None:
         "netop_bpf_program_info",
         "netop_bpf_programs_total",
         "netop_document_last_change_timestamp_seconds",
+        "netop_frr_last_reload_result",
         "netop_frr_last_reload_timestamp_seconds",
         "netop_frr_reload_passes_total",
         "netop_frr_reload_seconds_total",
