@@ -69,10 +69,15 @@ REPAIRS = counter(
 )
 
 # FRR.
+FRR_ALIVE = gauge(
+    "netop_frr_alive",
+    "1 while FRR runs with the daemons that netop needs; frr.service may be active without them.",
+)
 FRR_PROBLEMS = gauge(
     "netop_frr_problems",
     "What stands between FRR and its configuration: change_refused, and rolled back; "
-    "candidate_refused, left out; died_of_change; not_repaired, not even by a roll-back.",
+    "candidate_refused, left out; died_of_change; not_repaired, not even by a roll-back; "
+    "down, or hung.",
     "kind",
 )
 RELOADS = counter(

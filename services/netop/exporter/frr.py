@@ -18,11 +18,13 @@ KINDS = {
     Message.CANDIDATE_REFUSED: "candidate_refused",
     Message.FRR_DIED_OF_CHANGE: "died_of_change",
     Message.FRR_NOT_REPAIRED: "not_repaired",
+    Message.FRR_DOWN: "down",
 }
 
 
 def state(served: Served) -> Iterator[Sample]:
     """Yield the problems with FRR by kind, those that are none too, so that alerts end."""
+    yield catalogue.FRR_ALIVE.at(served.alive)
     found = Counter(problem.message for problem in served.problems)
     for message, kind in KINDS.items():
         yield catalogue.FRR_PROBLEMS.at(found[message], kind)

@@ -109,6 +109,18 @@ def test_problems_with_frr_are_told_while_they_stand_and_no_longer(tmp_path: Pat
     assert len(found) == len(KINDS)
 
 
+def test_a_dead_frr_is_told_and_so_is_one_that_hangs(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    assert values(look(store))["netop_frr_alive"] == 1
+    down = Problem("FRR", "bgpd of FRR does not run", message=Message.FRR_DOWN)
+    store.publish(dataclasses.replace(SERVED, alive=False, problems=(down,)))
+    told = values(look(store))
+    # systemd sees watchfrr, which lives.
+    assert told["netop_frr_up"] == 1
+    assert told["netop_frr_alive"] == 0
+    assert told['netop_frr_problems{kind="down"}'] == 1
+
+
 def test_the_router_and_its_interfaces(tmp_path: Path) -> None:
     told = values(look(filled(tmp_path)))
     assert told['netop_bpf_interfaces{state="attached"}'] == 1
