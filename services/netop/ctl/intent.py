@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from netop.common.documents import Desired, Source
-from netop.common.problem import Problem
 from netop.common.settings import SettingsError, read_settings, settings_path
 from netop.common.store import DocumentError, Store
 from netop.crd_watcher.manifests import manifests_in, read_files
@@ -28,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the resources of these files or directories, and no others, instead of those "
         "that the node has now",
     )
-    parser.add_argument("--config", type=Path, help="config.yaml for them, instead of the node's")
+    parser.add_argument(
+        "--config", type=Path, help="config.yaml for these files, instead of the node's"
+    )
 
 
 def current(store: Store) -> Desired:
@@ -47,6 +48,11 @@ def current(store: Store) -> Desired:
 
 def wanted(files: Sequence[Path], config: Path | None, store: Store) -> Desired:
     """Return what the files want, or where there are none, `current`; raises IntentError."""
+    if not files and config is not None:
+        raise IntentError(
+            f"--config {config}: has no effect on what the node has now; name the resources' "
+            "files too: /etc/netop/manifests, or what kubectl get vrf -o yaml writes"
+        )
     if not files:
         return current(store)
     try:
@@ -57,7 +63,7 @@ def wanted(files: Sequence[Path], config: Path | None, store: Store) -> Desired:
     snapshot = read_files(paths)
     merged = merge(snapshot.resources, settings)
     unreadable = tuple(each.problem for each in snapshot.unreadable)
-    rejected: tuple[Problem, ...] = (*unreadable, *snapshot.problems, *merged.rejected)
+    rejected = (*unreadable, *snapshot.problems, *merged.rejected, *settings.problems)
     try:
         generation = current(store).generation + 1
     except IntentError:

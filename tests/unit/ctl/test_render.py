@@ -69,6 +69,22 @@ def test_files_stand_for_the_resources_of_the_node(tmp_path: Path) -> None:
         wanted([tmp_path / "nothere.yaml"], config, Store(tmp_path))
 
 
+def test_what_is_wrong_with_the_configuration_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "config.yml"
+    config.write_text("{vnimap: {red: 5001, blue: many}, mtu: 9}", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text(RESOURCE, encoding="utf-8")
+    desired = wanted([tmp_path / "a.yaml"], config, Store(tmp_path))
+    assert [problem.field for problem in desired.rejected] == ["vnimap.blue", "mtu"]
+
+
+def test_a_configuration_without_resources_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.path(type(SEED.desired())).parent.mkdir()
+    store.publish(SEED.desired())
+    with pytest.raises(IntentError, match=r"new\.yaml: .*name the resources' files too"):
+        wanted([], Path("new.yaml"), store)
+
+
 def test_without_files_it_is_what_the_crd_watcher_published(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(IntentError, match="netop-crd-watcher"):
