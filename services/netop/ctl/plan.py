@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from netop.common.documents import (
 )
 from netop.common.store import Store
 from netop.ctl.intent import IntentError, add_arguments, current, wanted
-from netop.ctl.render import RenderError, links_of, read_template, rendered
+from netop.ctl.render import RenderError, add_router_id, links_of, read_template, rendered
 from netop.frr_templater.files import Files
 from netop.frr_templater.plan import file_diff
 from netop.netlink_reconciler.actual import Actual
@@ -57,6 +58,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "nothing would change, 1 it cannot be told, 2 something would change.",
     )
     add_arguments(parser)
+    add_router_id(parser)
     parser.set_defaults(run=run)
 
 
@@ -75,11 +77,18 @@ def run(arguments: argparse.Namespace) -> int:
     planned = changes(before, after, actual)
     for line in told(planned):
         print(line)
-    diff = _frr(after, store)
+    diff, untold = "", False
+    try:
+        diff = _frr(after, store, arguments.router_id)
+    except (RenderError, OSError) as error:
+        print(f"netopctl: frr.conf: cannot be told: {error}", file=sys.stderr)
+        untold = True
     if diff:
         print(f"\n{diff}")
     if planned or diff:
         return 2
+    if untold:
+        return 1
     print("nothing would change")
     return 0
 
@@ -99,14 +108,11 @@ def _look(desired: Desired) -> Actual:
         kernel.close()
 
 
-def _frr(desired: Desired, store: Store) -> str:
-    """Return the difference in frr.conf, or a sentence why it cannot be told."""
+def _frr(desired: Desired, store: Store, router_id: ipaddress.IPv4Address | None) -> str:
+    """Return the difference in frr.conf; raises RenderError and OSError."""
     files = Files()
-    try:
-        text = rendered(desired, links_of(store), read_template(files, None))
-        return file_diff(files.read() or "", text)
-    except (RenderError, OSError) as error:
-        return f"frr.conf: cannot be told: {error}"
+    text = rendered(desired, links_of(store), read_template(files, None), router_id)
+    return file_diff(files.read() or "", text)
 
 
 def changes(before: Desired | None, after: Desired, actual: Actual) -> tuple[Change, ...]:

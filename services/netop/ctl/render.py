@@ -41,12 +41,17 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     add_arguments(parser)
     parser.add_argument("--diff", action="store_true", help="how it differs from frr.conf")
     parser.add_argument("--template", type=Path, help="instead of /etc/frr/frr.conf.tpl")
+    add_router_id(parser)
+    parser.set_defaults(run=run)
+
+
+def add_router_id(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that stands for what the node may not know."""
     parser.add_argument(
         "--router-id",
         type=ipaddress.IPv4Address,
         help="router id of the VRFs, where the node does not know it yet",
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
