@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from netop.common.documents import Desired, Source
@@ -12,6 +12,8 @@ from netop.common.settings import SettingsError, read_settings, settings_path
 from netop.common.store import DocumentError, Store
 from netop.crd_watcher.manifests import manifests_in, read_files
 from netop.crd_watcher.merge import merge
+from netop.crd_watcher.resource import Resource
+from netop.crd_watcher.snapshot import Unreadable, keep_accepted
 
 
 class IntentError(Exception):
@@ -46,8 +48,19 @@ def current(store: Store) -> Desired:
     return desired
 
 
+def published(store: Store) -> Desired | None:
+    """Return what netop-crd-watcher has published, None where that cannot be told."""
+    try:
+        return current(store)
+    except IntentError:
+        return None
+
+
 def wanted(files: Sequence[Path], config: Path | None, store: Store) -> Desired:
-    """Return what the files want, or where there are none, `current`; raises IntentError."""
+    """Return what the files want, or where there are none, `current`; raises IntentError.
+
+    A resource that has become unreadable stays as it is, as with netop-crd-watcher.
+    """
     if not files and config is not None:
         raise IntentError(
             f"--config {config}: has no effect on what the node has now; name the resources' "
@@ -60,15 +73,29 @@ def wanted(files: Sequence[Path], config: Path | None, store: Store) -> Desired:
         settings = read_settings(config or settings_path())
     except (OSError, SettingsError) as error:
         raise IntentError(str(error)) from error
+    before = published(store)
     snapshot = read_files(paths)
+    snapshot = keep_accepted(snapshot, _accepted(before, snapshot.unreadable))
     merged = merge(snapshot.resources, settings)
     unreadable = tuple(each.problem for each in snapshot.unreadable)
     rejected = (*unreadable, *snapshot.problems, *merged.rejected, *settings.problems)
-    try:
-        generation = current(store).generation + 1
-    except IntentError:
-        generation = 1
+    generation = before.generation + 1 if before else 1
     return Desired(generation, Source.MANIFESTS, "", settings.node, merged.vrfs, rejected)
+
+
+def _accepted(before: Desired | None, unreadable: Sequence[Unreadable]) -> Iterator[Resource]:
+    """Yield the resources in force that `unreadable` may be what has become of.
+
+    Where they came from is not published: it is taken to be the file that is wrong now.
+    """
+    for vrf in before.vrfs if before else ():
+        for policy in vrf.policies:
+            for each in unreadable:
+                resource = Resource(policy.resource, "", "", each.origin, vrf.name, policy.seq,
+                                    policy.imports, policy.exports)  # fmt: skip
+                if each.may_be(resource):
+                    yield resource
+                    break
 
 
 def _expanded(file: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from netop.common.documents import (
     ServedVrf,
 )
 from netop.common.store import Store
-from netop.ctl.intent import IntentError, add_arguments, current, wanted
+from netop.ctl.intent import IntentError, add_arguments, published, wanted
 from netop.ctl.render import RenderError, add_router_id, links_of, read_template, rendered
 from netop.frr_templater.files import Files
 from netop.frr_templater.plan import file_diff
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     store = Store()
     try:
         after = wanted(arguments.file, arguments.config, store)
-        before = _before(store)
+        before = published(store)
         actual = _look(after)
     except (IntentError, KernelError, OSError) as error:
         print(f"netopctl: {error}", file=sys.stderr)
@@ -91,13 +91,6 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     print("nothing would change")
     return 0
-
-
-def _before(store: Store) -> Desired | None:
-    try:
-        return current(store)
-    except IntentError:
-        return None
 
 
 def _look(desired: Desired) -> Actual:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from netop.common.documents import Desired
 from netop.common.store import Store
 from netop.ctl.intent import IntentError, wanted
 from netop.ctl.render import RenderError, read_template, rendered
@@ -83,6 +84,36 @@ def test_a_configuration_without_resources_is_refused(tmp_path: Path) -> None:
     store.publish(SEED.desired())
     with pytest.raises(IntentError, match=r"new\.yaml: .*name the resources' files too"):
         wanted([], Path("new.yaml"), store)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [RESOURCE.replace("10.0.0.0/8", "10.0.0.0/88"), RESOURCE.replace("spec:", "spec"), "}"],
+)
+def test_a_resource_that_becomes_wrong_stays_as_it_is(tmp_path: Path, broken: str) -> None:
+    config, file = tmp_path / "config.yml", tmp_path / "a.yaml"
+    config.write_text("vnimap: {red: 5001, blue: 5002}", encoding="utf-8")
+    file.write_text(f"{RESOURCE}---\n{RESOURCE.replace('red', 'blue')}", encoding="utf-8")
+    store = Store(tmp_path)
+    store.path(Desired).parent.mkdir()
+    before = wanted([file], config, store)
+    store.publish(before)
+    # blue-a is named no more, so it goes; red-a is misspelled only.
+    file.write_text(f"# red-a\n{broken}", encoding="utf-8")
+    after = wanted([file], config, store)
+    assert after.vrf("red") == before.vrf("red")
+    assert after.vrf("blue") is None
+    (problem,) = after.rejected
+    assert "stays in force" in str(problem)
+
+
+def test_a_resource_that_was_never_right_has_no_effect(tmp_path: Path) -> None:
+    config, file = tmp_path / "config.yml", tmp_path / "a.yaml"
+    config.write_text("vnimap: {red: 5001}", encoding="utf-8")
+    file.write_text(RESOURCE.replace("seq: 10", "seq: many"), encoding="utf-8")
+    after = wanted([file], config, Store(tmp_path))
+    assert after.vrfs == ()
+    assert "until then it has no effect" in str(after.rejected[0])
 
 
 def test_without_files_it_is_what_the_crd_watcher_published(tmp_path: Path) -> None:
