@@ -14,6 +14,7 @@ import shutil
 import time
 from collections import Counter
 from pathlib import Path
+from statistics import fmean
 
 from tests.bench import netop_here as netop
 from tests.bench.figures import Aim, Finding, Line, say, tell
@@ -113,8 +114,7 @@ def requests() -> Counter[str]:
 
 
 def finding(idle: list[Counter[str]], busy: list[Counter[str]]) -> Finding:
-    renewals = 3600 / WATCH
-    yardstick, known = f"one watch, renewed each {WATCH} s", tuple(renewals for _ in idle)
+    yardstick, known = f"one watch, renewed each {WATCH} s", tuple(3600 / WATCH for _ in idle)
     others = tuple(float(sum(each.values()) - each[RENEWAL]) for each in idle)
     lines = [
         Line("idle, watch renewals", "", tuple(float(each[RENEWAL]) for each in idle), yardstick,
@@ -127,15 +127,18 @@ def finding(idle: list[Counter[str]], busy: list[Counter[str]]) -> Finding:
         Line(f"of these: {what}", "", tuple(float(each[what]) for each in busy))
         for what in sorted(set().union(*busy))
     ]
-    writes = max(sum(each.values()) - each[RENEWAL] for each in busy)
+    renewals = fmean(each[RENEWAL] for each in idle)
+    writes = fmean(sum(each.values()) - each[RENEWAL] for each in busy)
     return Finding(tuple(lines), (
         f"Of one node, for an hour. Waiting shortened to a twentieth: {WINDOW / FASTER:.0f} s "
         f"stand for {WINDOW // 60} minutes, so that a renewal at a window's "
         "edge counts 3. Counted in the audit log.",
-        f"{NODES:,} nodes, idle: {NODES:,} × {renewals:.0f} renewals an hour ÷ 3,600 s = "
-        f"{NODES * renewals / 3600:.0f} requests a second, and {NODES:,} open watches.",
+        f"{NODES:,} nodes, idle: {NODES:,} × {renewals:.3g} renewals an hour ÷ 3,600 s = "
+        f"{NODES * renewals / 3600:.0f} requests a second, and {NODES:,} open watches. A watch "
+        f"ends after {0.8 * WATCH:.0f} to {WATCH} s, at random, so that they do not end together: "
+        f"{3600 / (0.9 * WATCH):.1f} an hour are to be expected.",
         f"{NODES:,} nodes, {CHANGES_AN_HOUR} changes an hour of a resource that all serve: each "
-        f"adds {writes / CHANGES_AN_HOUR:.1f} requests a node and change: {NODES:,} × {writes:.0f} "
+        f"adds {writes / CHANGES_AN_HOUR:.1f} requests a node and change: {NODES:,} × {writes:.3g} "
         f"÷ 3,600 s = {NODES * writes / 3600:.0f} a second, spread over 20 s behind each change; "
         f"and {NODES * CHANGES_AN_HOUR / 3600:.0f} watch events a second. For comparison: the "
         f"kubelets' leases are {NODES / 10:,.0f} writes a second.",

@@ -58,6 +58,8 @@ def main() -> None:
     tell(Finding(tuple(lines), (
         "An emulated machine: only the ratios say something. `ip -batch` is one process with all "
         "commands; it has none for `accept_local`, which it leaves out.",
+        "Removing compares means as well as programs: `ip -batch` deletes link by link, netop all "
+        "links of a kind by one request for their group, and `ifdown` leaves some links there.",
     )))  # fmt: skip
 
 
