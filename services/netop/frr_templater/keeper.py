@@ -244,8 +244,7 @@ class Keeper:
         """Have FRR start anew with the last good file, and leave the other be for a while."""
         self.deaths.add(attempt.new.text, reason)
         self._write(attempt.good, attempt.new.vrfs)
-        sentence = f"FRR ended or hung while it took over a change: {reason}"
-        self.journal.warning(sentence, message=Message.FRR_DIED_OF_CHANGE)
+        self.reloads.tell_death(reason, attempt.diff)
         return self._later(outcome)
 
     def _later(self, outcome: Outcome) -> Kept:

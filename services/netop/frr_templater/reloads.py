@@ -81,6 +81,11 @@ class Reloads:
             vrf=tuple(sorted(changed | gone)),
         )
 
+    def tell_death(self, reason: str, diff: str) -> None:
+        """Tell of a change that FRR did not live through, with all that a report needs."""
+        sentence = f"FRR ended or hung while it took over a change: {reason}"
+        self.journal.warning(sentence, message=Message.FRR_DIED_OF_CHANGE, diff=diff[:DIFF_TOLD])
+
     def tell_roll_back(self, reason: str, vrfs: tuple[str, ...], back: Outcome) -> None:
         """Tell of a change that FRR did not take, and how going back went."""
         ending = (

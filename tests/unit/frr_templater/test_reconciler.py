@@ -536,6 +536,8 @@ async def test_a_text_that_ends_frr_is_tried_more_and_more_rarely(node: Node) ->
     node.want(2, BLUE, RED)
     await node.templater.reconcile()
     assert node.text == good, "the file is good again before FRR starts anew"
+    told = (each for each in node.told.fields if each["MESSAGE_ID"] == Message.FRR_DIED_OF_CHANGE)
+    assert "+ vni 5001" in next(told)["NETOP_DIFF"], "for the report"
     for _ in range(5):
         node.frr.boot()
         status = await node.settle()
