@@ -38,7 +38,7 @@ class Field:
 
     def misfit(self, reason: str) -> FieldError:
         """Return the error of a value that is missing or of another type than wanted."""
-        return self.fail("is missing" if self.absent else f"{_show(self.value)} is {reason}")
+        return self.fail("is missing" if self.absent else f"{show(self.value)} is {reason}")
 
     def __getitem__(self, key: str) -> Field:
         """Return the member `key` of this object; an absent one is a Field of None."""
@@ -58,7 +58,7 @@ class Field:
             raise self.misfit("not an object")
         for key in self.value:
             if not isinstance(key, str):
-                raise self.fail(f"the key {_show(key)} is not text; put it into quotes")
+                raise self.fail(f"the key {show(key)} is not text; put it into quotes")
         return tuple(self.value)
 
     def text(self, longest: int = 4096) -> str:
@@ -79,7 +79,7 @@ class Field:
         if isinstance(self.value, bool) or not isinstance(self.value, int):
             raise self.misfit("not a whole number")
         if not low <= self.value <= high:
-            raise self.fail(f"{_show(self.value)} is not between {low} and {high}")
+            raise self.fail(f"{show(self.value)} is not between {low} and {high}")
         return self.value
 
     def optional_integer(self, low: int, high: int) -> int | None:
@@ -91,7 +91,7 @@ class Field:
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self.misfit("not a number")
         if not low <= self.value <= high:
-            raise self.fail(f"{_show(self.value)} is not between {low} and {high}")
+            raise self.fail(f"{show(self.value)} is not between {low} and {high}")
         return float(self.value)
 
     def flag(self) -> bool:
@@ -110,7 +110,7 @@ class Field:
             yield Field(value, f"{self.path}[{index}]")
 
 
-def _show(value: object) -> str:
+def show(value: object) -> str:
     """Return a short picture of a value for an error message, free of control characters."""
     picture = _Picture().repr(value)
     return picture if len(picture) <= 60 else f"{picture[:57]}..."

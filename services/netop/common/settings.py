@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netop.common import names, yamltext
-from netop.common.edge import Field, FieldError
+from netop.common.edge import Field, FieldError, show
 from netop.common.messages import Message
 from netop.common.problem import Problem
 
@@ -165,23 +165,37 @@ class _Reading:
         field = self._root["vnimap"]
         if field.absent:
             return ()
-        found: dict[int, str] = {}
-        try:
-            keys = field.keys()
-        except FieldError as error:
+        if not isinstance(field.value, dict):
+            error = field.misfit("not a mapping")
             self._complain(error, "write one line a VRF, such as 'red: 5001'")
             return ()
-        for key in keys:
+        found: dict[int, str] = {}
+        for key, value in self._entries(field, field.value).items():
             try:
-                name = names.vrf_name(Field(key, f"vnimap.{key[:40]}"))
-                number = names.vni(field[key])
+                name = names.vrf_name(Field(key, value.path))
+                number = names.vni(value)
                 if number in found:
-                    raise field[key].fail(f"VNI {number} already belongs to VRF {found[number]}")
+                    raise value.fail(f"VNI {number} already belongs to VRF {found[number]}")
             except FieldError as error:
                 self._complain(error, "this VRF is left out until it is mended", vrf=key[:12])
                 continue
             found[number] = name
         return tuple(sorted((name, number) for number, name in found.items()))
+
+    def _entries(self, field: Field, mapping: dict[object, object]) -> dict[str, Field]:
+        """Return the entries whose keys are text, and complain of the others."""
+        found: dict[str, Field] = {}
+        for key, value in mapping.items():
+            # As Kubernetes reads YAML. YAML 1.1 makes a bool of `no`, which nobody means.
+            whole = isinstance(key, int) and not isinstance(key, bool)
+            text = key if isinstance(key, str) else show(key) if whole else None
+            if text is None or text in found:
+                wrong = "is not text; write it in quotes" if text is None else "stands twice"
+                error = field.fail(f"the key {show(key)} {wrong}")
+                self._complain(error, "this entry is left out until it is mended")
+                continue
+            found[text] = Field(value, f"{field.path}.{text[:40]}")
+        return found
 
     def _list(self, key: str, check: Callable[[Field], str]) -> tuple[str, ...]:
         found: list[str] = []

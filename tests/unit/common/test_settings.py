@@ -51,6 +51,12 @@ def test_the_optional_keys() -> None:
         ("vnimap: {averylongname: 1, blue: 5}", "longer than 12"),
         ("vnimap: {'a b': 1, blue: 5}", "is no VRF name"),
         ("vnimap: {blue: 5, green: 5}", "VNI 5 already belongs to VRF blue"),
+        ("vnimap: {no: 47, blue: 5}", "vnimap: the key False is not text; write it in quotes"),
+        ("vnimap: {~: 47, blue: 5}", "vnimap: the key None is not text"),
+        ("vnimap: {1.5: 47, blue: 5}", "vnimap: the key 1.5 is not text"),
+        ("vnimap: {!!timestamp 2024-01-02: 47, blue: 5}", "date(2024, 1, 2) is not text"),
+        ("vnimap: {-300: 47, blue: 5}", "'-300' is no VRF name"),
+        ("vnimap: {300: 46, '300': 47, blue: 5}", "vnimap: the key '300' stands twice"),
         ("{vnimap: {blue: 5}, skipVRFConfig: [a/b]}", "is no VRF name"),
         ("{vnimap: {blue: 5}, bpfInterfaces: eth0}", "is not a list"),
         ("{vnimap: {blue: 5}, debounce: soon}", "debounce: 'soon' is not a number"),
@@ -67,6 +73,12 @@ def test_a_slip_costs_only_itself(text: str, complaint: str) -> None:
     sentence = str(settings.problems[0])
     assert sentence.startswith("config.yaml: ")
     assert complaint in sentence.replace("config.yaml: ", "", 1) or complaint in sentence
+
+
+def test_a_number_as_a_name_is_the_text_that_it_is_to_kubernetes() -> None:
+    settings = parse_settings("vnimap: {red: 100, 300: 301}", "config.yaml")
+    assert settings.vni_map == (("300", 301), ("red", 100))
+    assert settings.problems == ()
 
 
 @pytest.mark.parametrize("text", ["- a", "just words", "vnimap: [}", "\x00"])
