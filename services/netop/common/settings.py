@@ -91,7 +91,8 @@ def read_settings(path: Path) -> Settings:
 
 
 def parse_settings(text: str, origin: str) -> Settings:
-    """Return what `text` says; raises SettingsError where it is not a YAML mapping.
+    """Return what `text` says; raises SettingsError where it is not a YAML mapping, or where
+    a section of it is not the mapping or list that it must be.
 
     A wrong entry of a list or map is left out and told in `problems`; a wrong scalar
     falls back to its default and is told as well, so that one slip stops nothing else.
@@ -100,8 +101,9 @@ def parse_settings(text: str, origin: str) -> Settings:
         loaded = yamltext.load(text)
     except yamltext.YamlError as error:
         raise SettingsError(f"{origin}: is not YAML: {error}") from error
+    # An editor, or a full disk, leaves an empty file behind; nobody means one.
     if loaded is None:
-        loaded = {}
+        raise SettingsError(f"{origin}: is empty; write {{}} to mean the defaults")
     if not isinstance(loaded, dict):
         raise SettingsError(
             f"{origin}: must be a mapping with vnimap, skipVRFConfig, bpfInterfaces"
@@ -154,6 +156,9 @@ class _Reading:
         message = Message.CONFIGURATION_ENTRY_WRONG
         self._problems.append(Problem.of(self._origin, error, remedy, vrf, message=message))
 
+    def _unusable(self, error: FieldError, remedy: str) -> SettingsError:
+        return SettingsError(f"{self._origin}: {error}; {remedy}")
+
     def _unknown_keys(self) -> None:
         for key in self._root.value if isinstance(self._root.value, dict) else ():
             if key not in self._KNOWN:
@@ -167,8 +172,7 @@ class _Reading:
             return ()
         if not isinstance(field.value, dict):
             error = field.misfit("not a mapping")
-            self._complain(error, "write one line a VRF, such as 'red: 5001'")
-            return ()
+            raise self._unusable(error, "write one line a VRF, such as 'red: 5001'")
         found: dict[int, str] = {}
         for key, value in self._entries(field, field.value).items():
             try:
@@ -206,7 +210,7 @@ class _Reading:
                 except FieldError as error:
                     self._complain(error, "this entry is left out until it is mended")
         except FieldError as error:
-            self._complain(error, "write a YAML list, one '- name' a line")
+            raise self._unusable(error, "write one '- name' a line") from error
         return tuple(dict.fromkeys(found))
 
     def _integer(self, key: str, low: int, high: int, default: int) -> int:

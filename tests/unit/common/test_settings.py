@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from netop.common.settings import NodeSettings, SettingsError, parse_settings, read_settings
+from netop.common.settings import (
+    NodeSettings,
+    Settings,
+    SettingsError,
+    parse_settings,
+    read_settings,
+)
 
 SEED = """
 vnimap: # VRF name to VNI mapping for the site
@@ -58,7 +64,6 @@ def test_the_optional_keys() -> None:
         ("vnimap: {-300: 47, blue: 5}", "'-300' is no VRF name"),
         ("vnimap: {300: 46, '300': 47, blue: 5}", "vnimap: the key '300' stands twice"),
         ("{vnimap: {blue: 5}, skipVRFConfig: [a/b]}", "is no VRF name"),
-        ("{vnimap: {blue: 5}, bpfInterfaces: eth0}", "is not a list"),
         ("{vnimap: {blue: 5}, debounce: soon}", "debounce: 'soon' is not a number"),
         ("{vnimap: {blue: 5}, tableRange: 250-260}", "takes tables 0 or 253 to 255"),
         ("{vnimap: {blue: 5}, mtu: 100}", "mtu: 100 is not between 1280"),
@@ -85,6 +90,29 @@ def test_a_number_as_a_name_is_the_text_that_it_is_to_kubernetes() -> None:
 def test_a_file_that_is_no_mapping_is_refused_by_name(text: str) -> None:
     with pytest.raises(SettingsError, match=r"^config\.yaml: "):
         parse_settings(text, "config.yaml")
+
+
+@pytest.mark.parametrize("text", ["", " \n\n", "# nothing yet\n", "---\n", "~"])
+def test_an_empty_file_is_half_written_rather_than_meant(text: str) -> None:
+    with pytest.raises(SettingsError, match=r"^config\.yaml: is empty; write \{\} to mean"):
+        parse_settings(text, "config.yaml")
+    assert parse_settings("{}", "config.yaml") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("vnimap: [red]", "vnimap: ['red'] is not a mapping; write one line a VRF, such as"),
+        ("vnimap: red", "vnimap: 'red' is not a mapping"),
+        ("skipVRFConfig: mgmt", "skipVRFConfig: 'mgmt' is not a list; write one '- name' a line"),
+        ("skipVRFConfig: {mgmt: 1}", "skipVRFConfig: {'mgmt': 1} is not a list"),
+        ("bpfInterfaces: eth0", "bpfInterfaces: 'eth0' is not a list"),
+    ],
+)
+def test_a_section_that_is_none_is_no_wish_to_have_it_empty(text: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(f"{{{text}, mtu: 1500}}", "config.yaml")
+    assert str(caught.value).startswith(f"config.yaml: {sentence}")
 
 
 def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:

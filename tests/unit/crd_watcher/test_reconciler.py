@@ -233,12 +233,21 @@ def test_without_config_yaml_nothing_is_published_until_it_comes(node: Node) -> 
     node.configure("vnimap: [")
     assert node.run(after=1).status.startswith(f"{node.config}: is not YAML: line 2")
     assert node.store.read(Desired) is None
+    node.configure("")
+    assert node.run(after=1).status == f"{node.config}: is empty; write {{}} to mean the defaults"
+    assert node.store.read(Desired) is None
     node.configure(CONFIG)
     node.run(after=1)
     assert node.vrfs() == {"red": ["red-a"]}
 
 
-@pytest.mark.parametrize("rubbish", [None, "[", "- a", "vnimap: {a: 1, a: 2}", "\x00"])
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        *(None, "[", "- a", "vnimap: {a: 1, a: 2}", "\x00", "", "# nothing yet\n"),
+        *("vnimap: [red]", "{vnimap: {blue: 200}, skipVRFConfig: mgmt}"),
+    ],
+)
 def test_config_yaml_gone_or_unusable_leaves_the_settings_of_before(
     node: Node, rubbish: str | None
 ) -> None:
