@@ -7,11 +7,15 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from netop.common import names, yamltext
-from netop.common.edge import Field, FieldError, show
+from netop.common.edge import Field, FieldError
 from netop.common.messages import Message
 from netop.common.problem import Problem
+from netop.common.vnis import read_vnis
+
+T = TypeVar("T")
 
 DEFAULT_PATH = Path("/opt/network-operator/config.yaml")
 
@@ -76,9 +80,10 @@ def settings_path() -> Path:
     return Path(os.environ.get("OPERATOR_CONFIG") or DEFAULT_PATH)
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path, before: Settings | None = None) -> Settings:
     """Return what the file says; raises SettingsError where it cannot be used at all.
 
+    `before` is as `parse_settings` takes it.
     FileNotFoundError is left to the caller, to whom it may mean "not provisioned yet".
     """
     try:
@@ -87,15 +92,16 @@ def read_settings(path: Path) -> Settings:
         raise
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: cannot be read: {error}") from error
-    return parse_settings(text, str(path))
+    return parse_settings(text, str(path), before)
 
 
-def parse_settings(text: str, origin: str) -> Settings:
+def parse_settings(text: str, origin: str, before: Settings | None = None) -> Settings:
     """Return what `text` says; raises SettingsError where it is not a YAML mapping, or where
     a section of it is not the mapping or list that it must be.
 
-    A wrong entry of a list or map is left out and told in `problems`; a wrong scalar
-    falls back to its default and is told as well, so that one slip stops nothing else.
+    One slip stops nothing else, and is told in `problems`: a scalar or a VNI that is wrong
+    stays as it is `before`, the settings in force. Where there are none, a scalar has its
+    default, and the VRF is left out. So is a wrong entry of a list in any case.
     """
     try:
         loaded = yamltext.load(text)
@@ -108,7 +114,7 @@ def parse_settings(text: str, origin: str) -> Settings:
         raise SettingsError(
             f"{origin}: must be a mapping with vnimap, skipVRFConfig, bpfInterfaces"
         )
-    return _Reading(Field(loaded), origin).settings()
+    return _Reading(loaded, origin, before).settings()
 
 
 class _Reading:
@@ -127,30 +133,65 @@ class _Reading:
         "vnimap",
     )
 
-    def __init__(self, root: Field, origin: str) -> None:
-        self._root = root
+    def __init__(self, loaded: dict[object, object], origin: str, before: Settings | None) -> None:
+        self._loaded = loaded
+        self._root = Field(loaded)
         self._origin = origin
+        self._before = before
+        self._usual = before or Settings()
         self._problems: list[Problem] = []
 
     def settings(self) -> Settings:
-        default = NodeSettings()
         self._unknown_keys()
-        vni_map = self._vni_map()
-        skip_vrfs = self._list("skipVRFConfig", names.vrf_name)
-        bpf_interfaces = self._list("bpfInterfaces", names.interface_name)
-        first, last = self._table_range(default)
-        node = NodeSettings(
+        return Settings(
+            vni_map=self._vni_map(),
+            skip_vrfs=self._list("skipVRFConfig", names.vrf_name, self._usual.skip_vrfs),
+            bpf_interfaces=self._list("bpfInterfaces", names.interface_name),
+            node=self._node(NodeSettings(), self._usual.node),
+            debounce=self._scalar(
+                "debounce",
+                Settings.debounce,
+                self._usual.debounce,
+                lambda field: field.number(0, 3600),
+                f"write seconds; {self._usual.debounce:g}",
+            ),
+            node_name=self._scalar(
+                "nodeName",
+                "",
+                self._usual.node_name,
+                names.object_name,
+                self._usual.node_name or "the name in the kubeconfig, or the host's,",
+            ),
+            # The last, as it has by now what the others complain of.
+            problems=tuple(self._problems),
+        )
+
+    def _node(self, default: NodeSettings, usual: NodeSettings) -> NodeSettings:
+        first, last = self._scalar(
+            "tableRange",
+            (default.table_first, default.table_last),
+            (usual.table_first, usual.table_last),
+            _parse_range,
+            f"write it as '50-79'; {usual.table_first}-{usual.table_last}",
+        )
+        return NodeSettings(
             table_first=first,
             table_last=last,
-            mtu=self._integer("mtu", 1280, 65535, default.mtu),
-            underlay=self._interface("underlay", default.underlay),
-            cluster_bridge=self._interface("clusterBridge", default.cluster_bridge),
-            asn=self._integer("asn", 1, names.ASN_HIGHEST, 0) or None,
+            mtu=self._scalar("mtu", default.mtu, usual.mtu, lambda each: each.integer(1280, 65535)),
+            underlay=self._scalar(
+                "underlay", default.underlay, usual.underlay, names.interface_name
+            ),
+            cluster_bridge=self._scalar(
+                "clusterBridge", default.cluster_bridge, usual.cluster_bridge, names.interface_name
+            ),
+            asn=self._scalar(
+                "asn",
+                default.asn,
+                usual.asn,
+                lambda field: field.integer(1, names.ASN_HIGHEST),
+                str(usual.asn or "the default"),
+            ),
         )
-        debounce = self._debounce()
-        node_name = self._node_name()
-        problems = tuple(self._problems)
-        return Settings(vni_map, skip_vrfs, bpf_interfaces, debounce, node, problems, node_name)
 
     def _complain(self, error: FieldError, remedy: str, vrf: str = "") -> None:
         message = Message.CONFIGURATION_ENTRY_WRONG
@@ -160,49 +201,30 @@ class _Reading:
         return SettingsError(f"{self._origin}: {error}; {remedy}")
 
     def _unknown_keys(self) -> None:
-        for key in self._root.value if isinstance(self._root.value, dict) else ():
+        for key in self._loaded:
             if key not in self._KNOWN:
                 known = ", ".join(self._KNOWN)
                 error = FieldError(str(key)[:60], None, "is no setting of netop and has no effect")
                 self._complain(error, f"known are {known}")
 
     def _vni_map(self) -> tuple[tuple[str, int], ...]:
-        field = self._root["vnimap"]
+        field, before = self._root["vnimap"], self._usual.vni_map
         if field.absent:
+            self._check_emptied("vnimap", before, "{}")
             return ()
-        if not isinstance(field.value, dict):
-            error = field.misfit("not a mapping")
-            raise self._unusable(error, "write one line a VRF, such as 'red: 5001'")
-        found: dict[int, str] = {}
-        for key, value in self._entries(field, field.value).items():
-            try:
-                name = names.vrf_name(Field(key, value.path))
-                number = names.vni(value)
-                if number in found:
-                    raise value.fail(f"VNI {number} already belongs to VRF {found[number]}")
-            except FieldError as error:
-                self._complain(error, "this VRF is left out until it is mended", vrf=key[:12])
-                continue
-            found[number] = name
-        return tuple(sorted((name, number) for number, name in found.items()))
+        try:
+            found, slips = read_vnis(field, dict(before))
+        except FieldError as error:
+            raise self._unusable(error, "write one line a VRF, such as 'red: 5001'") from error
+        for slip in slips:
+            self._complain(slip.error, slip.remedy, slip.vrf)
+        return tuple(sorted(found.items()))
 
-    def _entries(self, field: Field, mapping: dict[object, object]) -> dict[str, Field]:
-        """Return the entries whose keys are text, and complain of the others."""
-        found: dict[str, Field] = {}
-        for key, value in mapping.items():
-            # As Kubernetes reads YAML. YAML 1.1 makes a bool of `no`, which nobody means.
-            whole = isinstance(key, int) and not isinstance(key, bool)
-            text = key if isinstance(key, str) else show(key) if whole else None
-            if text is None or text in found:
-                wrong = "is not text; write it in quotes" if text is None else "stands twice"
-                error = field.fail(f"the key {show(key)} {wrong}")
-                self._complain(error, "this entry is left out until it is mended")
-                continue
-            found[text] = Field(value, f"{field.path}.{text[:40]}")
-        return found
-
-    def _list(self, key: str, check: Callable[[Field], str]) -> tuple[str, ...]:
+    def _list(
+        self, key: str, check: Callable[[Field], str], before: tuple[str, ...] = ()
+    ) -> tuple[str, ...]:
         found: list[str] = []
+        self._check_emptied(key, before, "[]")
         try:
             for item in self._root[key].items():
                 try:
@@ -213,49 +235,27 @@ class _Reading:
             raise self._unusable(error, "write one '- name' a line") from error
         return tuple(dict.fromkeys(found))
 
-    def _integer(self, key: str, low: int, high: int, default: int) -> int:
-        try:
-            value = self._root[key].optional_integer(low, high)
-        except FieldError as error:
-            self._complain(error, f"{default or 'the default'} is used meanwhile")
-            return default
-        return default if value is None else value
+    def _check_emptied(self, key: str, before: tuple[object, ...], empty: str) -> None:
+        """Refuse a key that stands there with nothing behind it where something was before."""
+        # What was below it may have lost its indentation.
+        if before and key in self._loaded and self._root[key].absent:
+            error = FieldError(key, None, "is empty")
+            raise self._unusable(error, f"write {empty} to mean that")
 
-    def _interface(self, key: str, default: str) -> str:
+    def _scalar(
+        self, key: str, default: T, usual: T, read: Callable[[Field], T], told: str = ""
+    ) -> T:
+        """Return what `read` makes of a key, `default` where it is left out.
+
+        Where it is wrong it is `usual`, which a complaint calls `told`.
+        """
         field = self._root[key]
         try:
-            return default if field.absent else names.interface_name(field)
+            return default if field.absent else read(field)
         except FieldError as error:
-            self._complain(error, f"{default} is used meanwhile")
-            return default
-
-    def _node_name(self) -> str:
-        field = self._root["nodeName"]
-        try:
-            return "" if field.absent else names.object_name(field)
-        except FieldError as error:
-            self._complain(error, "the name in the kubeconfig, or the host's, is used meanwhile")
-            return ""
-
-    def _debounce(self) -> float:
-        default = Settings.debounce
-        field = self._root["debounce"]
-        try:
-            return default if field.absent else field.number(0, 3600)
-        except FieldError as error:
-            self._complain(error, f"write seconds; {default:g} is used meanwhile")
-            return default
-
-    def _table_range(self, default: NodeSettings) -> tuple[int, int]:
-        field = self._root["tableRange"]
-        if field.absent:
-            return default.table_first, default.table_last
-        try:
-            return _parse_range(field)
-        except FieldError as error:
-            usual = f"{default.table_first}-{default.table_last}"
-            self._complain(error, f"write it as '50-79'; {usual} is used meanwhile")
-            return default.table_first, default.table_last
+            goes_on = "is used" if self._before is None else "stays in force"
+            self._complain(error, f"{told or usual} {goes_on} meanwhile")
+            return usual
 
 
 def _parse_range(field: Field) -> tuple[int, int]:

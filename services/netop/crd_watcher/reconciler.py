@@ -158,16 +158,16 @@ class CrdWatcher:
 
     def _read_settings(self) -> None:
         path = self._settings_path
+        known = self._publisher.last_good
+        before = self._settings or (known.settings if known is not None else None)
         try:
-            self._settings = read_settings(path)
+            self._settings = read_settings(path, before)
             self._settings_trouble = ""
         except FileNotFoundError:
             # Without it at the start, the node is not provisioned yet.
             self._settings_trouble = f"{path} is gone" if self._settings else f"waiting for {path}"
         except SettingsError as error:
-            known = self._publisher.last_good
-            if self._settings is None and known is not None:
-                self._settings = known.settings
+            self._settings = before
             self._settings_trouble = str(error)
         if self._settings and self._settings_trouble:
             self._settings_trouble += "; the settings of before stay in force"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,69 @@ def test_a_section_that_is_none_is_no_wish_to_have_it_empty(text: str, sentence:
     with pytest.raises(SettingsError) as caught:
         parse_settings(f"{{{text}, mtu: 1500}}", "config.yaml")
     assert str(caught.value).startswith(f"config.yaml: {sentence}")
+
+
+BEFORE = (
+    "{vnimap: {red: 100, blue: 200}, debounce: 2.5, tableRange: 100-120, mtu: 1500,"
+    " underlay: lo1, clusterBridge: b, asn: 7, nodeName: n1, skipVRFConfig: [mgmt]}"
+)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "sentence"),
+    [
+        ("100-120", "100", "tableRange: 100 is not text; write it as '50-79'; 100-120 stays"),
+        ("1500", "x", "mtu: 'x' is not a whole number; 1500 stays"),
+        ("lo1", "''", "underlay: '' is no interface name; lo1 stays"),
+        ("b,", "[],", "clusterBridge: [] is not text; b stays"),
+        ("asn: 7", "asn: 0", "asn: 0 is not between 1 and 4294967295; 7 stays"),
+        ("2.5", "soon", "debounce: 'soon' is not a number; write seconds; 2.5 stays"),
+        ("n1", "N1", "-' and '.' only, beginning and ending with a letter or a digit; n1 stays"),
+        ("red: 100", "red: x", "vnimap.red: 'x' is not a whole number; VNI 100 stays"),
+        ("red: 100", "red: 200", "vnimap.red: VNI 200 already belongs to VRF blue; VNI 100 stays"),
+    ],
+)
+def test_a_slip_leaves_what_was_in_force(right: str, wrong: str, sentence: str) -> None:
+    before = parse_settings(BEFORE, "config.yaml")
+    assert BEFORE.count(right) == 1
+    after = parse_settings(BEFORE.replace(right, wrong), "config.yaml", before)
+    assert replace(after, problems=()) == before
+    assert [f"{sentence} in force meanwhile" in str(each) for each in after.problems] == [True]
+
+
+def test_where_nothing_was_in_force_a_slip_means_the_default() -> None:
+    text = "{tableRange: 60, mtu: x, underlay: '', asn: x, nodeName: N1}"
+    settings = parse_settings(text, "config.yaml")
+    assert replace(settings, problems=()) == Settings()
+    assert [str(each).rpartition("; ")[2] for each in settings.problems] == [
+        "50-79 is used meanwhile",
+        "9000 is used meanwhile",
+        "dum.underlay is used meanwhile",
+        "the default is used meanwhile",
+        "the name in the kubeconfig, or the host's, is used meanwhile",
+    ]
+
+
+def test_what_is_left_out_on_purpose_is_not_what_was_in_force() -> None:
+    before = parse_settings(BEFORE, "config.yaml")
+    assert parse_settings("{}", "config.yaml", before) == Settings()
+    assert parse_settings("{vnimap: {}, skipVRFConfig: []}", "config.yaml", before) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("vnimap:\nred: 100\nblue: 200", "vnimap: is empty; write {} to mean that"),
+        ("skipVRFConfig:", r"skipVRFConfig: is empty; write \[\] to mean that"),
+    ],
+)
+def test_a_section_that_has_lost_all_it_had_is_a_slip(text: str, sentence: str) -> None:
+    """Such as entries that are no longer indented. A tool that had none writes it as well."""
+    before = parse_settings(BEFORE, "config.yaml")
+    with pytest.raises(SettingsError, match=rf"^config\.yaml: {sentence}"):
+        parse_settings(text, "config.yaml", before)
+    assert parse_settings(text, "config.yaml").vni_map == ()
+    assert parse_settings("{vnimap: , skipVRFConfig: }", "config.yaml", Settings()) == Settings()
 
 
 def test_a_directory_in_its_place_is_told(tmp_path: Path) -> None:

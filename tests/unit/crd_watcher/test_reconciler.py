@@ -296,6 +296,22 @@ def test_a_wrong_entry_of_config_yaml_is_told_in_the_document_and_the_journal(no
     assert any("vnimap.red: 0 is not between" in sentence for sentence in node.sentences())
 
 
+def test_a_slip_in_config_yaml_leaves_what_was_in_force_also_over_a_boot(node: Node) -> None:
+    node.configure("{vnimap: {red: 100, blue: 200}, tableRange: 100-120}")
+    node.write("a.yaml", body("red-a"), body("blue", "blue"))
+    node.run()
+    before = node.desired()
+    node.configure("{vnimap: {red: 200, blue: 200}, tableRange: 100}")
+    node.run(after=1), node.run(after=30)
+    slipped = node.desired()
+    assert (slipped.vrfs, slipped.node) == (before.vrfs, before.node)
+    assert [each.field for each in slipped.rejected] == ["vnimap.red", "tableRange"]
+    assert any("100-120 stays in force meanwhile" in each for each in node.sentences())
+    node.boot()
+    node.run()
+    assert node.desired() == slipped
+
+
 def test_a_change_of_config_yaml_is_a_change_like_any_other(node: Node) -> None:
     node.write("a.yaml", body("red-a"))
     node.run()

@@ -45,13 +45,19 @@ def test_every_key_of_config_yaml_and_no_other() -> None:
 def test_the_readers_of_config_yaml_are_the_documented_ones() -> None:
     """A key that the parser reads without knowing it would be told as without effect."""
     source = ast.parse((SOURCE / "services/netop/common/settings.py").read_text(encoding="utf-8"))
-    read = {
+    subscripts = {
         str(node.slice.value)
         for node in ast.walk(source)
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant)
         and ast.unparse(node.value) == "self._root"
     }  # fmt: skip
-    assert read <= set(settings._Reading._KNOWN)
+    calls = {
+        str(node.args[0].value)
+        for node in ast.walk(source)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"self._scalar", "self._list"}
+        and isinstance(node.args[0], ast.Constant)
+    }  # fmt: skip
+    assert subscripts | calls == set(settings._Reading._KNOWN)
 
 
 def test_the_defaults_are_those_of_the_code() -> None:
