@@ -87,7 +87,8 @@ class CrdWatcher:
         self._patient_until: float | None = None
         self._absent: Absent | None = None
         self._note = ""
-        self._ran_live_at: float | None = None
+        self._ran_live = False
+        self._looked_at = 0.0
         self._rejected: tuple[Problem, ...] = ()
         for damage in publisher.damage:
             sentence = f"{damage}; it is ignored and written anew"
@@ -119,9 +120,9 @@ class CrdWatcher:
     def _wait(self, now: float) -> float:
         """Return the seconds until the next run, 0 where it is due."""
         # As long as the source has not been read once, every wake-up is worth a try.
-        if self._ran_live_at is None:
+        if not self._ran_live:
             return 0.0
-        waits = [self._ran_live_at + self._rhythm.resync - now]
+        waits = [self._looked_at + self._rhythm.resync - now]
         if self._retry_at is not None:
             waits.append(self._retry_at - now)
         debounced = self._debounce.wait(now, self._gap)
@@ -135,6 +136,8 @@ class CrdWatcher:
         if self._absent and self._absent.waiting and self._is_patient(now):
             return
         self._patient_until = None
+        # Also where there is nothing to see: else the next look would be due at once, for ever.
+        self._looked_at = now
         # What changes from here on has not been seen by this run, or may not have been.
         self._debounce = self._debounce.begun()
         self._read_settings()
@@ -143,7 +146,7 @@ class CrdWatcher:
         if isinstance(observed, Absent):
             self._publish_last_good(observed, self._settings, now)
         else:
-            self._ran_live_at = now
+            self._ran_live = True
             self._publish_live(observed, self._settings, now)
 
     @property
@@ -256,10 +259,12 @@ class CrdWatcher:
         self._reporter.update(Subject(kubeconfig, name, connected, desired, self._intent))
 
     def _next_pass(self, now: float) -> float | None:
-        if self._ran_live_at is not None and self._patient_until is None:
+        # What is due before that would only wait as well.
+        if self._patient_until is not None:
+            return max(0.0, self._patient_until - now)
+        if self._ran_live:
             return self._wait(now)
-        times = [each for each in (self._patient_until, self._retry_at) if each is not None]
-        return max(0.0, min(times) - now) if times else None
+        return None if self._retry_at is None else max(0.0, self._retry_at - now)
 
     def _conditions(self) -> Iterator[tuple[str, Condition]]:
         """Yield what keeps us from doing our work, by what it is about."""

@@ -517,6 +517,44 @@ def test_a_missing_or_unreadable_directory_withdraws_nothing(node: Node) -> None
     assert node.desired().source is Source.MANIFESTS
 
 
+@pytest.mark.parametrize("absence", ["silent", "down", "no CRD", "no directory"])
+def test_a_source_that_stays_away_keeps_nobody_busy(node: Node, absence: str) -> None:
+    node.write("a.yaml", body("red-a"))
+    node.run()
+    if absence == "no directory":
+        (node.root / "manifests").rename(node.root / "elsewhere")
+    else:
+        node.kubeconfig.touch()
+        node.run()
+        if absence == "down":
+            node.mirror.fails(DOWN)
+        elif absence == "no CRD":
+            node.mirror.fails(Trouble(Fault.NO_CRD, "no CRD", "12:00"), keeps=False)
+    node.changes.touch()
+    pauses, began = [node.run().retry], node.now
+    while node.now < began + 4000 and len(pauses) < 100:
+        pauses.append(node.run(after=pauses[-1] or 0).retry)
+    assert all(pauses), "what is due now has just been done"
+    assert len(pauses) < 20
+    assert node.vrfs() == {"red": ["red-a"]}
+
+
+def test_a_retry_that_falls_into_the_patience_is_not_tried_all_the_time(node: Node) -> None:
+    node.write("a.yaml", body("red-a"))
+    (node.root / "state").rename(node.root / "elsewhere")
+    retry = node.run().retry
+    assert retry is not None
+    node.kubeconfig.touch()
+    assert node.run(after=retry).retry == 5, "for the API server's first answer"
+    assert node.run(after=1).retry == 4
+    retry = node.run(after=4).retry
+    assert node.desired().source is Source.LAST_GOOD
+    assert retry, "the state directory is still away"
+    (node.root / "elsewhere").rename(node.root / "state")
+    assert node.run(after=retry).retry == 5
+    assert "cannot be written" not in node.run(after=5).status
+
+
 def test_a_resource_that_becomes_wrong_stays_in_force_as_it_was(node: Node) -> None:
     node.kubeconfig.touch()
     node.run()
