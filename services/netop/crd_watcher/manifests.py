@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netop.common import names, yamltext
@@ -48,6 +48,31 @@ def read_files(paths: Iterable[Path]) -> Snapshot:
     return reading.snapshot()
 
 
+@dataclass(frozen=True)
+class _Document:
+    """One document of a file."""
+
+    path: Path
+    part: yamltext.Part
+    last: bool
+
+    @property
+    def place(self) -> str:
+        return f"at line {self.part.line}"
+
+    @property
+    def around(self) -> str:
+        """The text in which the names of all stand that a broken piece of it may be.
+
+        Empty where it is the last: of a file that is cut off nobody knows what stood behind.
+        """
+        return "" if self.last else self.part.text
+
+    def may_cut(self, name: str) -> bool:
+        """Return whether the file may be cut off in the middle of this name."""
+        return self.last and self.part.text.rstrip().endswith(name)
+
+
 @dataclass
 class _Reading:
     """One pass over the directory."""
@@ -74,51 +99,64 @@ class _Reading:
             reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
             self._broken(path, f"cannot be read: {reason}")
         else:
-            for part in yamltext.parts(text):
-                self._document(path, part)
+            parts = list(yamltext.parts(text))
+            if not parts:
+                # What an editor or a full disk leaves behind; to remove a file is no accident.
+                self._broken(path, "is empty", remedy="remove it to mean that")
+            for part in parts:
+                self._document(_Document(path, part, part is parts[-1]))
 
-    def _document(self, path: Path, part: yamltext.Part) -> None:
-        place = f"at line {part.line}"
+    def _document(self, document: _Document) -> None:
+        place, around = document.place, document.around
         try:
-            objects = _objects(Field(yamltext.load(part.text, part.line)))
+            objects = _objects(Field(yamltext.load(document.part.text, document.part.line)))
         except yamltext.YamlError as error:
-            self._broken(path, f"the document {place} is not YAML: {error}", text=part.text)
+            reason = f"the document {place} is not YAML: {error}"
+            self._broken(document.path, reason, text=around)
         except FieldError as error:
             reason = f"the document {place} is no Kubernetes object: {error}"
-            self._broken(path, reason, text=part.text)
+            self._broken(document.path, reason, text=around)
         else:
             for index, body in enumerate(objects):
                 within = f"{place}, items[{index}]" if len(objects) > 1 else place
-                self._object(path, body, within, part.text)
+                self._object(document, body, within)
 
-    def _object(self, path: Path, body: Field, place: str, text: str) -> None:
+    def _object(self, document: _Document, body: Field, place: str) -> None:
+        path, around = document.path, document.around
         try:
             api_version, kind = body["apiVersion"].text(), body["kind"].text()
         except FieldError as error:
-            self._broken(path, f"the object {place} is no Kubernetes object: {error}", text=text)
+            self._broken(path, f"the object {place} is no Kubernetes object: {error}", text=around)
             return
         if (api_version, kind) != (API_VERSION, KIND):
-            self._foreign(path, body, f"{kind[:80]!r} of {api_version[:80]!r}", place)
+            shown = f"a {kind[:80]!r} of {api_version[:80]!r}, not a {KIND!r} of {API_VERSION!r}"
+            reason = f"the object {place} is {shown}"
+            self._foreign(path, body, reason, cut=document.may_cut(kind))
             return
-        found = read_object(body, str(path), place, text)
+        found = read_object(body, str(path), place, around)
         if isinstance(found, Unreadable):
-            self._unreadable.append(found)
+            known = not document.may_cut(found.name)
+            self._unreadable.append(found if known else replace(found, name=""))
             return
         first = self._resources.setdefault(found.name, found)
         if first is not found:
             self._repeated(found, first, place)
 
-    def _broken(self, path: Path, reason: str, name: str = "", text: str = "") -> None:
+    def _broken(
+        self, path: Path, reason: str, name: str = "", text: str = "", remedy: str = "mend it"
+    ) -> None:
         message = Message.RESOURCE_UNREADABLE
-        problem = Problem(str(path), reason, remedy="mend it", message=message)
+        problem = Problem(str(path), reason, remedy=remedy, message=message)
         self._unreadable.append(Unreadable(problem, name, str(path), text))
 
-    def _foreign(self, path: Path, body: Field, kind: str, place: str) -> None:
-        reason = f"the object {place} is a {kind}, not a {KIND!r} of {API_VERSION!r}"
+    def _foreign(self, path: Path, body: Field, reason: str, *, cut: bool) -> None:
         try:
             # A slip in `kind` is one more way for a resource to become unreadable.
             self._broken(path, reason, names.object_name(body["metadata"]["name"]))
         except FieldError:
+            if cut:
+                self._broken(path, reason)
+                return
             message = Message.RESOURCE_UNREADABLE
             remedy = "it has no effect"
             self._problems.append(Problem(str(path), reason, remedy=remedy, message=message))

@@ -18,8 +18,9 @@ from netop.crd_watcher.resource import KIND, Resource, problem_of, read_resource
 class Unreadable:
     """A resource, or a piece of a file, that cannot be read as it stands now.
 
-    `name` is empty where not even that can be read. Then any resource from `origin` may
-    be meant whose name stands somewhere in `text`, or just any where there is no text.
+    `name` is empty where not even that can be read. Then any resource from `origin`, or
+    from the API server, may be meant whose name stands somewhere in `text`, or just any
+    where there is no text.
     `uid` and `generation` are the API server's, empty and 0 where it is of a file.
     """
 
@@ -32,10 +33,11 @@ class Unreadable:
 
     def may_be(self, resource: Resource) -> bool:
         """Return whether this is what has become of `resource`."""
-        if resource.origin != self.origin:
-            return False
         if self.name:
             return resource.name == self.name
+        # Files that take the API server's place may hold all that was in it.
+        if resource.origin not in {"", self.origin}:
+            return False
         return not self.text or resource.name in self.text
 
 

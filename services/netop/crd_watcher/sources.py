@@ -107,8 +107,10 @@ class Sources:
             return Absent(f"{self._manifests} cannot be read: {error.strerror}")
         # An empty directory is a state like any other, but a lost kubeconfig is an accident
         # unless something takes its place.
-        if before is Source.KUBERNETES and snapshot == Snapshot(Source.MANIFESTS):
-            return Absent(f"{usual} is gone and {self._manifests} is empty")
+        if before is Source.KUBERNETES and not snapshot.resources:
+            wrong = (*(each.problem for each in snapshot.unreadable), *snapshot.problems)
+            reason = str(wrong[0]) if wrong else f"{self._manifests} is empty"
+            return Absent(f"{usual} is gone and {reason}")
         return snapshot
 
 

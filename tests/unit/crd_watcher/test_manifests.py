@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 
 from netop.common.documents import Source
 from netop.crd_watcher.manifests import read_manifests
+from netop.crd_watcher.resource import Resource
 from netop.crd_watcher.snapshot import Snapshot, keep_accepted
 
-from .objects import body, text
+from .objects import body, resource, text
 
 
 def resources(snapshot: Snapshot) -> list[str]:
@@ -136,6 +138,83 @@ def test_a_slip_of_the_pen_leaves_the_last_accepted_version_in_force(tmp_path: P
 
     path.unlink()
     assert resources(keep_accepted(read_manifests(tmp_path), accepted)) == ["blue"]
+
+
+def kept(directory: Path, accepted: tuple[Resource, ...]) -> list[str]:
+    return resources(keep_accepted(read_manifests(directory), accepted))
+
+
+def test_a_name_that_is_known_is_the_resource_wherever_it_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text(body("red-a")))
+    accepted = (*read_manifests(tmp_path).resources, resource("from-api", seq=11))
+    (tmp_path / "a.yaml").unlink()
+    assert kept(tmp_path, accepted) == []
+    (tmp_path / "b.yaml").write_text(text(body("red-a", seq=0), body("from-api", seq=0)))
+    assert kept(tmp_path, accepted) == ["from-api", "red-a"]
+
+
+@pytest.mark.parametrize("nothing", [b"", b" \n\n", b"# soon\n", b"---\n...\n", b"\xef\xbb\xbf"])
+def test_a_file_that_is_empty_is_half_written_rather_than_meant(
+    tmp_path: Path, nothing: bytes
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(text(body("red-a"), body("red-b", seq=11)))
+    (tmp_path / "b.yaml").write_text(text(body("blue", "blue")))
+    accepted = read_manifests(tmp_path).resources
+    path.write_bytes(nothing)
+    found = keep_accepted(read_manifests(tmp_path), accepted)
+    assert resources(found) == ["blue", "red-a", "red-b"]
+    assert complaints(found) == [
+        f"{path}: is empty; remove it to mean that; "
+        "until then there stays in force what it held before: red-a, red-b"
+    ]
+    path.write_text(text({"kind": "List", "items": []}))
+    assert resources(keep_accepted(read_manifests(tmp_path), accepted)) == ["blue"]
+    path.unlink()
+    assert resources(keep_accepted(read_manifests(tmp_path), accepted)) == ["blue"]
+
+
+SPELLED_OUT = """\
+apiVersion: network.schiff.telekom.de/v1alpha1
+kind: VRFRouteConfiguration
+metadata:
+  name: {name}
+spec:
+  vrf: red
+  seq: {seq}
+  import:
+  - cidr: 10.0.0.0/8
+    action: permit
+"""
+
+
+def test_a_file_that_is_cut_off_anywhere_withdraws_nothing_that_it_can_be_seen_to(
+    tmp_path: Path,
+) -> None:
+    """A cut between two documents, or between two fields, leaves a file that is right."""
+    path = tmp_path / "a.yaml"
+    documents = [SPELLED_OUT.format(name=f"red-{each}", seq=10 + each) for each in range(3)]
+    whole = "---\n".join(documents)
+    path.write_text(whole)
+    accepted = read_manifests(tmp_path).resources
+    assert len(accepted) == 3
+    last = whole.rindex("---\n")
+    for end in range(last + len("---\na"), whole.index("vrf: red", last)):
+        path.write_text(whole[:end])
+        assert kept(tmp_path, accepted) == ["red-0", "red-1", "red-2"], whole[:end]
+
+
+def test_a_list_that_is_cut_off_withdraws_nothing(tmp_path: Path) -> None:
+    """Such as the one that `kubectl get -o yaml` writes: its kind stands at the end."""
+    path = tmp_path / "all.yaml"
+    bodies = [json.dumps(body(f"red-{each}", seq=10 + each)) for each in range(3)]
+    lines = ["apiVersion: v1", "items:", *(f"- {each}" for each in bodies), "kind: List", ""]
+    path.write_text("\n".join(lines))
+    accepted = read_manifests(tmp_path).resources
+    assert len(accepted) == 3
+    for count in range(len(lines) - 2):
+        path.write_text("\n".join(lines[:count]))
+        assert kept(tmp_path, accepted) == ["red-0", "red-1", "red-2"]
 
 
 def test_what_never_was_accepted_has_no_effect(tmp_path: Path) -> None:

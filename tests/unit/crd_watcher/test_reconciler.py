@@ -502,6 +502,38 @@ def test_a_kubeconfig_that_is_lost_withdraws_nothing_unless_manifests_take_its_p
     assert node.vrfs() == {}, "an empty directory after manifests is a state like any other"
 
 
+@pytest.mark.parametrize(
+    ("damaged", "reason"),
+    [
+        ("items: [{", "all.yaml: the document at line 1 is not YAML"),
+        ("", "all.yaml: is empty"),
+        ("{apiVersion: v1, kind: ConfigMap}", "all.yaml: the object at line 1 is a 'ConfigMap'"),
+    ],
+)
+def test_manifests_that_take_the_api_servers_place_must_be_right(
+    node: Node, damaged: str, reason: str
+) -> None:
+    node.kubeconfig.touch()
+    node.run()
+    node.mirror.holds(body("red-a"), body("red-b", seq=11))
+    node.run()
+    (node.root / "manifests/all.yaml").write_text(damaged)
+    node.kubeconfig.unlink()
+    node.changes.touch()
+    node.run()
+    report = node.run(after=30)
+    assert node.vrfs() == {"red": ["red-a", "red-b"]}
+    assert f"{node.kubeconfig} is gone and {node.root}/manifests/{reason}" in report.status
+    node.write("all.yaml", body("red-a"), body("red-c", seq=12))
+    (node.root / "manifests/more.yaml").write_text("[")
+    node.run(), node.run(after=30)
+    assert node.vrfs() == {"red": ["red-a", "red-b", "red-c"]}, "more.yaml may have it"
+    (node.root / "manifests/more.yaml").unlink()
+    node.changes.touch()
+    node.run(), node.run(after=30)
+    assert node.vrfs() == {"red": ["red-a", "red-c"]}
+
+
 def test_a_missing_or_unreadable_directory_withdraws_nothing(node: Node) -> None:
     node.write("a.yaml", body("red-a"))
     node.run()
