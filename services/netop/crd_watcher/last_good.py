@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -54,6 +54,12 @@ class LastGood(Document):
             settings=_settings(field["settings"]),
             resources=tuple(Resource.parse(item) for item in field["resources"].items()),
         )
+
+    def since(self, known: LastGood | None) -> Self:
+        """Return the set as of the time of `known`, where the resources are the same since."""
+        if known is None or (known.source, known.resources) != (self.source, self.resources):
+            return self
+        return replace(self, saved=known.saved)
 
 
 @dataclass(frozen=True)

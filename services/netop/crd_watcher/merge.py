@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from netop.common.documents import DesiredVrf
@@ -16,39 +16,60 @@ from netop.crd_watcher.resource import Resource
 
 @dataclass(frozen=True)
 class Merged:
-    """`vrfs` in the order of their names; `rejected` in the order of the resources'."""
+    """`vrfs` in the order of their names; `rejected` in the order of the resources'.
+
+    `resources` are all that were given, in the order of their names; those that stay as they
+    last were are so.
+    """
 
     vrfs: tuple[DesiredVrf, ...]
     rejected: tuple[Problem, ...]
+    resources: tuple[Resource, ...]
 
 
-def merge(resources: Iterable[Resource], settings: Settings) -> Merged:
+def merge(
+    resources: Collection[Resource], settings: Settings, accepted: Iterable[Resource] = ()
+) -> Merged:
     """Return the VRFs that `resources` want, and why some of them cannot be had.
 
     A VRF must be known to config.yaml: `skipVRFConfig` (route-maps and prefix-lists
     only) counts before `vnimap`. Of two resources with the same VRF and `seq`, the older
-    keeps its place (`Resource.age_order`). One rejection changes nothing for the others.
+    keeps its place (`Resource.age_order`). The other stays as it is among `accepted`, those
+    of the run before, where that place is free. One rejection changes nothing for the others.
     """
     places: dict[str, dict[int, Resource]] = {}
     rejected: dict[str, Problem] = {}
-    vnis = dict(settings.vni_map)
+    clashes: list[tuple[Resource, Resource]] = []
+    known = {*dict(settings.vni_map), *settings.skip_vrfs}
     for resource in sorted(resources, key=lambda each: each.age_order):
-        if resource.vrf not in vnis and resource.vrf not in settings.skip_vrfs:
+        if resource.vrf not in known:
             rejected[resource.name] = _unknown(resource, settings)
             continue
         policies = places.setdefault(resource.vrf, {})
         holder = policies.setdefault(resource.seq, resource)
         if holder is not resource:
-            rejected[resource.name] = _conflict(resource, holder)
-    vrfs = (
-        DesiredVrf(
-            name=name,
-            vni=None if name in settings.skip_vrfs else vnis[name],
-            policies=tuple(places[name][seq].policy for seq in sorted(places[name])),
-        )
-        for name in sorted(places)
+            clashes.append((resource, holder))
+    kept: dict[str, Resource] = {}
+    before = {each.name: each for each in accepted if each.vrf in known}
+    # What is wanted comes first, so that nothing which stays stands in its way.
+    for resource, holder in clashes:
+        old = before.get(resource.name)
+        if old is not None and places.setdefault(old.vrf, {}).setdefault(old.seq, old) is old:
+            kept[resource.name] = old
+        rejected[resource.name] = _conflict(resource, holder, stays=resource.name in kept)
+    return Merged(
+        tuple(_vrf(name, places[name], settings) for name in sorted(places)),
+        tuple(rejected[name] for name in sorted(rejected)),
+        tuple(kept.get(each.name, each) for each in sorted(resources, key=lambda each: each.name)),
     )
-    return Merged(tuple(vrfs), tuple(rejected[name] for name in sorted(rejected)))
+
+
+def _vrf(name: str, policies: dict[int, Resource], settings: Settings) -> DesiredVrf:
+    return DesiredVrf(
+        name=name,
+        vni=None if name in settings.skip_vrfs else settings.vni_of(name),
+        policies=tuple(policies[seq].policy for seq in sorted(policies)),
+    )
 
 
 def _unknown(resource: Resource, settings: Settings) -> Problem:
@@ -67,14 +88,15 @@ def _unknown(resource: Resource, settings: Settings) -> Problem:
     )
 
 
-def _conflict(resource: Resource, holder: Resource) -> Problem:
+def _conflict(resource: Resource, holder: Resource, *, stays: bool) -> Problem:
+    consequence = "; until then its last accepted version stays in force" if stays else ""
     return Problem(
         resource.subject,
         f"{resource.seq} of VRF {resource.vrf} already belongs to {holder.subject}, "
         f"which is {_why_first(resource, holder)}",
         field="spec.seq",
         value=str(resource.seq),
-        remedy=f"choose a free number from 1 to {SEQ_HIGHEST}",
+        remedy=f"choose a free number from 1 to {SEQ_HIGHEST}{consequence}",
         vrf=resource.vrf,
         message=Message.RESOURCE_REJECTED,
     )

@@ -178,8 +178,7 @@ class CrdWatcher:
     def _publish_live(self, observed: Snapshot, settings: Settings, now: float) -> None:
         known = self._publisher.last_good
         snapshot = keep_accepted(observed, known.resources if known else ())
-        same = known and (known.source, known.resources) == (snapshot.source, snapshot.resources)
-        saved = known.saved if known and same else self._wall().isoformat(timespec="seconds")
+        saved = self._wall().isoformat(timespec="seconds")
         basis = LastGood(0, "", snapshot.source, saved, settings, snapshot.resources)
         self._note = ""
         self._publish(basis, snapshot, settings, now)
@@ -194,15 +193,17 @@ class CrdWatcher:
 
     def _publish(self, basis: LastGood, found: Snapshot, settings: Settings, now: float) -> None:
         """Publish what `basis` comes to; `found` is where it is from and what is wrong there."""
-        basis = replace(basis, settings=replace(settings, problems=()))
-        merged = merge(basis.resources, settings)
+        known = self._publisher.last_good
+        merged = merge(basis.resources, settings, known.resources if known else ())
+        plain = replace(settings, problems=())
+        lasting = replace(basis, settings=plain, resources=merged.resources).since(known)
         unreadable = (each.problem for each in found.unreadable)
         self._rejected = (*unreadable, *found.problems, *merged.rejected)
         rejected = (*self._rejected, *settings.problems)
         draft = Desired(0, found.source, self._note, settings.node, merged.vrfs, rejected)
         before = self._publisher.published
         try:
-            after = self._publisher.publish(draft, basis)
+            after = self._publisher.publish(draft, lasting)
         except OSError as error:
             self._write_trouble = f"desired.json cannot be written: {error.strerror or error}"
         else:

@@ -75,6 +75,38 @@ def test_one_with_a_time_comes_before_one_without() -> None:
     assert "which is the one with a creationTimestamp" in str(merged.rejected[0])
 
 
+def test_one_that_takes_a_number_which_is_taken_stays_as_it_was() -> None:
+    accepted = [resource("a", seq=10), resource("b", seq=20), resource("c", seq=30)]
+    found = [resource("a", seq=10), resource("b", seq=10), resource("c", seq=10)]
+    merged = merge(found, SETTINGS, accepted)
+    assert [(each.resource, each.seq) for each in merged.vrfs[0].policies] == [
+        ("a", 10),
+        ("b", 20),
+        ("c", 30),
+    ]
+    assert list(merged.resources) == accepted
+    assert [each.resource for each in merged.rejected] == ["b", "c"]
+    assert str(merged.rejected[0]).endswith(
+        "10 of VRF red already belongs to VRFRouteConfiguration a, which is first by name; "
+        "choose a free number from 1 to 65534; "
+        "until then its last accepted version stays in force"
+    )
+
+
+def test_one_whose_old_place_is_taken_or_unknown_goes() -> None:
+    accepted = [resource("a", seq=10), resource("b", seq=20), resource("c", "green")]
+    found = [resource("a", seq=10), resource("b", seq=10), resource("c", seq=10)]
+    merged = merge([*found, resource("d", seq=20)], SETTINGS, accepted)
+    assert names(merged) == {"red": ["a", "d"]}
+    assert [each.resource for each in merged.rejected] == ["b", "c"]
+    assert all("stays in force" not in str(each) for each in merged.rejected)
+
+
+def test_one_that_names_an_unknown_vrf_goes() -> None:
+    merged = merge([resource("a", "green")], SETTINGS, [resource("a")])
+    assert names(merged) == {}
+
+
 TIMES = ["", "2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z", "2024-01-02T00:00:00.5Z"]
 RESOURCES = st.lists(
     st.builds(
@@ -121,3 +153,22 @@ def test_taking_away_a_rejected_resource_changes_nothing_else(resources: list[Re
         without = merge([each for each in resources if each.name != name], SETTINGS)
         assert without.vrfs == merged.vrfs
         assert without.rejected == tuple(each for each in merged.rejected if each != problem)
+
+
+@given(RESOURCES, RESOURCES)
+def test_what_was_accepted_takes_no_place_from_what_is_wanted(
+    resources: list[Resource], accepted: list[Resource]
+) -> None:
+    merged, alone = merge(resources, SETTINGS, accepted), merge(resources, SETTINGS)
+    assert [each.name for each in merged.resources] == sorted(each.name for each in resources)
+    assert [each.subject for each in merged.rejected] == [each.subject for each in alone.rejected]
+    policies = {
+        vrf.name: [each for each in vrf.policies if each.resource not in kept]
+        for vrf in merged.vrfs
+        for kept in [{each.resource for each in merged.rejected}]
+    }
+    assert {name: tuple(found) for name, found in policies.items() if found} == {
+        vrf.name: vrf.policies for vrf in alone.vrfs
+    }
+    again = merge(merged.resources, SETTINGS, accepted)
+    assert again.vrfs == merged.vrfs, "the last good set comes to the same"

@@ -102,6 +102,18 @@ def test_the_reporter_gets_what_was_published_and_what_it_was_made_of(node: Repo
     assert node.desired().source is Source.KUBERNETES
 
 
+def test_a_refusal_is_of_the_present_generation_also_where_the_one_before_goes_on(
+    node: ReportingNode,
+) -> None:
+    connect(node, of_the_api("a"), of_the_api("b", seq=20))
+    for generation in (2, 3):
+        node.mirror.holds(of_the_api("a"), of_the_api("b", generation=generation))
+        node.run(), node.run(30)
+        found = node.subject().intent.rejections
+        assert [(each.name, each.generation) for each in found] == [("b", generation)]
+    assert node.vrfs() == {"red": ["a", "b"]}
+
+
 def test_a_resource_that_was_written_anew_with_the_same_content_is_observed_again(
     node: ReportingNode,
 ) -> None:
