@@ -123,3 +123,8 @@ class _Picture(reprlib.Repr):
         super().__init__()
         self.maxlevel = 3
         self.maxstring = self.maxother = self.maxlong = 60
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python writes no number of more than 4,300 digits but in hexadecimal
+        # (sys.set_int_max_str_digits), and YAML may bring one that is written so.
+        return super().repr_int(x, level) if x.bit_length() < 14_000 else hex(x)

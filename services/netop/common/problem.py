@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netop.common.edge import Field, FieldError
+from netop.common.edge import Field, FieldError, show
 from netop.common.messages import Message
 
 #: Resources are subjects by their kind and name.
@@ -61,7 +61,9 @@ class Problem:
     ) -> Problem:
         """Return the problem that a value at the edge poses."""
         value = error.value
-        shown = str(value)[:120] if isinstance(value, str | int | float) else ""
+        shown = value[:120] if isinstance(value, str) else ""
+        if isinstance(value, int | float):
+            shown = show(value)
         return cls(subject, error.reason, error.path, shown, remedy, vrf, message=message)
 
     @classmethod

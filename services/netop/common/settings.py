@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from netop.common import names, yamltext
-from netop.common.edge import Field, FieldError
+from netop.common.edge import Field, FieldError, show
 from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.vnis import read_vnis
@@ -204,7 +204,8 @@ class _Reading:
         for key in self._loaded:
             if key not in self._KNOWN:
                 known = ", ".join(self._KNOWN)
-                error = FieldError(str(key)[:60], None, "is no setting of netop and has no effect")
+                shown = key[:60] if isinstance(key, str) else show(key)
+                error = FieldError(shown, None, "is no setting of netop and has no effect")
                 self._complain(error, f"known are {known}")
 
     def _vni_map(self) -> tuple[tuple[str, int], ...]:

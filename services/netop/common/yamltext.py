@@ -40,7 +40,8 @@ class _Loader(_Base):  # type: ignore[misc]  # chosen at run time
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
         seen: set[tuple[str, str]] = set()
-        for key, _ in node.value:
+        # A tag such as !!set may stand before something else.
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if not isinstance(key, yaml.ScalarNode):
                 continue
             if (key.tag, key.value) in seen:
@@ -50,6 +51,18 @@ class _Loader(_Base):  # type: ignore[misc]  # chosen at run time
             seen.add((key.tag, key.value))
         found: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return found
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002
+        try:
+            return super().construct_object(node, deep)
+        # The constructors trust the text behind a tag such as !!bool or !!timestamp.
+        except (IndexError, KeyError, AttributeError, TypeError, OverflowError) as error:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            shown = (
+                repr(node.value[:60]) if isinstance(node, yaml.ScalarNode) else "what stands here"
+            )
+            reason = f"{shown} is no {tag[:60]}"
+            raise yaml.constructor.ConstructorError(None, None, reason, node.start_mark) from error
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 from netop.common.edge import Field, FieldError
 from netop.common.settings import SettingsError, parse_settings
 from netop.common.yamltext import YamlError, load, parts
+from netop.crd_watcher.manifests import read_manifests
+from tests.unit.crd_watcher.objects import body, text
 
 
 @pytest.mark.parametrize(
@@ -22,6 +26,18 @@ from netop.common.yamltext import YamlError, load, parts
         ("[" * 200_000, "more than 100 lists and maps"),
         ("a: \x00", "control characters are not allowed"),
         ("? [1, 2]\n: x", "unhashable key"),
+        ("a: 1\nb: !!int", "line 2, column 4: '' is no !!int"),
+        ("b: !!int '_'", "'_' is no !!int"),
+        ("b: !!bool maybe", "'maybe' is no !!bool"),
+        ("b: !!timestamp foo", "'foo' is no !!timestamp"),
+        ("b: !!timestamp 2024-13-45", "month must be in 1..12"),
+        ("b: !!float", "line 1, column 4: '' is no !!float"),
+        ("b: !!int [1]", "expected a scalar node"),
+        ("b: !!set [1]", "expected a mapping node"),
+        ("b: !!set {[1]: }", "unhashable key"),
+        ("b: !!omap [1]", "expected a mapping of length 1"),
+        ("b: !!pairs 1", "expected a sequence"),
+        ("b: !!binary ä", "failed to convert base64"),
     ],
 )
 def test_what_is_not_to_be_used_is_one_error_of_one_line(text: str, complaint: str) -> None:
@@ -45,6 +61,27 @@ def test_a_timestamp_stays_text_and_merge_keys_work() -> None:
 def test_a_config_file_with_impossible_numbers_is_told_not_fatal() -> None:
     with pytest.raises(SettingsError, match="4300 digits"):
         parse_settings("vnimap: {red: " + "9" * 5000 + "}", "config.yaml")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["!!int", "!!bool maybe", "!!timestamp foo", pytest.param(f"0x{'f' * 5000}", id="huge")],
+)
+def test_a_value_that_cannot_be_made_costs_only_its_resource(value: str, tmp_path: Path) -> None:
+    """Each of these ended the daemon, again and again."""
+    good, bad = text(body("good")), text(body("bad")).replace('"seq": 10', f'"seq": {value}')
+    (tmp_path / "a.yaml").write_text(f"{bad}---\n{good}")
+    snapshot = read_manifests(tmp_path)
+    assert [each.name for each in snapshot.resources] == ["good"]
+    assert len(snapshot.unreadable) == 1
+
+
+def test_a_number_that_python_does_not_write_in_config_yaml_is_told() -> None:
+    huge = f"0x{'f' * 5000}"
+    text = f"vnimap:\n  red: {huge}\n  ? {huge}\n  : 1\n? {huge}\n: 1\n"
+    settings = parse_settings(text, "config.yaml")
+    assert len(settings.problems) == 3
+    assert all("0xfff" in str(each) for each in settings.problems)
 
 
 def test_nested_aliases_are_shown_within_bounds() -> None:
