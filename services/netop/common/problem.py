@@ -12,6 +12,15 @@ from netop.common.messages import Message
 RESOURCE_KIND = "VRFRouteConfiguration"
 
 
+# A complaint for people; the readers of documents take 4,096 characters.
+_LONGEST = 1000
+
+
+def cut(text: str) -> str:
+    """Return a text for people within bounds."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One complaint that a person can act on.
@@ -31,6 +40,11 @@ class Problem:
     vrf: str = ""
     interface: str = ""
     message: Message | None = None
+
+    def __post_init__(self) -> None:
+        # A document with one text that is too long for its readers is refused as a whole.
+        for name in ("subject", "reason", "field", "value", "remedy"):
+            object.__setattr__(self, name, cut(getattr(self, name)))
 
     @property
     def resource(self) -> str:

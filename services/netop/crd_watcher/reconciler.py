@@ -14,7 +14,7 @@ from netop.common.daemon import Report
 from netop.common.documents import Desired, Source
 from netop.common.journal import Condition, Journal, conditions
 from netop.common.messages import Message
-from netop.common.problem import Problem
+from netop.common.problem import Problem, cut
 from netop.common.settings import Settings, SettingsError, read_settings
 from netop.crd_watcher.changes import Changes
 from netop.crd_watcher.debounce import Debounce
@@ -188,7 +188,8 @@ class CrdWatcher:
         if known is None:
             return
         # The first reason stays: `desired` must not change with each failed attempt.
-        self._note = self._note or f"the last good resources, of {known.saved}: {absent.reason}"
+        note = f"the last good resources, of {known.saved}: {absent.reason}"
+        self._note = self._note or cut(note)
         self._publish(known, Snapshot(Source.LAST_GOOD), settings, now)
 
     def _publish(self, basis: LastGood, found: Snapshot, settings: Settings, now: float) -> None:
