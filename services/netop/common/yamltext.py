@@ -27,7 +27,14 @@ _EMPTY = re.compile(r"%|(?:---)?\s*(?:#|$)")
 
 
 class YamlError(ValueError):
-    """Text that is not the YAML we take; the message says where and why, in one line."""
+    """Text that is not the YAML we take; the message says where and why, in one line.
+
+    `place` is where alone, empty where that is not known: the rest may show what stands there.
+    """
+
+    def __init__(self, what: str, place: str = "") -> None:
+        super().__init__(f"{place}: {what}" if place else what)
+        self.place = place
 
 
 class _Loader(_Base):  # type: ignore[misc]  # chosen at run time
@@ -84,7 +91,7 @@ def load(text: str, first_line: int = 1) -> object:
         _check_depth(placed)
         loaded: object = yaml.load(placed, _Loader)  # noqa: S506
     except yaml.MarkedYAMLError as error:
-        raise YamlError(_describe(error)) from error
+        raise _described(error) from error
     # The constructors raise ValueError for numbers such as 99...9 with 5,000 digits.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise YamlError(" ".join(str(error).split())) from error
@@ -126,12 +133,12 @@ def _check_depth(text: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _DEEPEST:
-            where = event.start_mark.line + 1
-            raise YamlError(f"line {where}: more than {_DEEPEST} lists and maps in each other")
+            place = f"line {event.start_mark.line + 1}"
+            raise YamlError(f"more than {_DEEPEST} lists and maps in each other", place)
 
 
-def _describe(error: yaml.MarkedYAMLError) -> str:
+def _described(error: yaml.MarkedYAMLError) -> YamlError:
     mark = error.problem_mark or error.context_mark
     what = ", ".join(each for each in (error.context, error.problem) if each)
-    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return where + " ".join(what.split())
+    place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return YamlError(" ".join(what.split()), place)

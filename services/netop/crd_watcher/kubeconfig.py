@@ -7,12 +7,12 @@ credential (certificates, tokens, token files, exec plug-ins).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
-import pwd
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from netop.common import yamltext
 from netop.common.edge import Field
 from netop.crd_watcher.fault import ClusterError, Fault
+from netop.crd_watcher.kubeconfig_fault import explain_kubeconfig
 
 # The library keeps its temporary files in a dictionary of its module, for all threads.
 _ONE_AT_A_TIME = threading.Lock()
@@ -56,21 +57,17 @@ def load_access(path: Path) -> Access:
 
     Raises ClusterError where it cannot be used.
     """
+    keys: dict[Path, str] = {}
     try:
         text = path.read_text(encoding="utf-8")
         kubeconfig = Field(yamltext.load(text))
-        files = (path, *_referred(kubeconfig, path.parent))
+        keys |= _referred(kubeconfig, path.absolute().parent)
+        files = (path, *keys)
         # Taken before they are read: what changes meanwhile is read again.
         stamps = _stamps(files)
         configuration, tls = _load(path)
-    except ssl.SSLError as error:
-        reason = f"a certificate or key in {path} is not PEM, or they do not belong together"
-        raise ClusterError(Fault.KUBECONFIG, f"{reason} ({error.reason or error})") from error
-    except OSError as error:
-        reason = f"{error.filename or path} cannot be read: {error.strerror or error}"
-        raise ClusterError(Fault.KUBECONFIG, f"{reason}; {_way_out(path)}") from error
-    except (ValueError, _UnusableError) as error:
-        raise ClusterError(Fault.KUBECONFIG, f"{path} is no usable kubeconfig: {error}") from error
+    except (OSError, ValueError, _UnusableError) as error:
+        raise ClusterError(Fault.KUBECONFIG, explain_kubeconfig(error, path, keys)) from error
     return Access(
         host=configuration.host,
         origin=path,
@@ -78,7 +75,7 @@ def load_access(path: Path) -> Access:
         user=_user(kubeconfig),
         tls=tls,
         server_name=configuration.tls_server_name or "",
-        authorization=lambda: _authorization(configuration, path),
+        authorization=lambda: _authorization(configuration, path, keys),
         _files=files,
         _stamps=stamps,
     )
@@ -101,6 +98,9 @@ def _load(path: Path) -> tuple[Any, ssl.SSLContext]:
             )
             return configuration, _tls(configuration)
         except (ConfigException, AttributeError, KeyError, TypeError) as error:
+            missing = str(error).partition("File does not exist: ")[2]
+            if missing:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), missing) from error
             # It trusts the shapes in the file; these are what it raises where they differ.
             raise _UnusableError(error) from error
         finally:
@@ -127,16 +127,22 @@ def _tls(configuration: Any) -> ssl.SSLContext:
     return context
 
 
-def _authorization(configuration: Any, path: Path) -> str:
+def _authorization(configuration: Any, path: Path, keys: Mapping[Path, str]) -> str:
     from kubernetes.config import ConfigException
 
     try:
-        value: str = configuration.get_api_key_with_prefix("authorization") or ""
-    except (ConfigException, AttributeError, KeyError, TypeError, OSError) as error:
+        # A token file usually ends with a newline, which no header may hold.
+        value: str = (configuration.get_api_key_with_prefix("authorization") or "").strip()
+    except OSError as error:
+        raise ClusterError(Fault.KUBECONFIG, explain_kubeconfig(error, path, keys)) from error
+    except (ConfigException, AttributeError, KeyError, TypeError) as error:
         reason = f"the credential in {path} cannot be renewed: {error}"
         raise ClusterError(Fault.KUBECONFIG, reason) from error
-    # A token file usually ends with a newline, which no header may hold.
-    return value.strip()
+    # http.client would tell the whole of it.
+    if not (value.isascii() and value.isprintable()):
+        reason = f"the token in {path} has line breaks or other characters that no header may hold"
+        raise ClusterError(Fault.KUBECONFIG, f"{reason}; write it in one line")
+    return value
 
 
 def _user(kubeconfig: Field) -> str:
@@ -148,26 +154,33 @@ def _user(kubeconfig: Field) -> str:
     return ""
 
 
-def _referred(kubeconfig: Field, directory: Path) -> Iterator[Path]:
-    """Yield the files that a kubeconfig refers to; raises FieldError where it is none."""
+def _referred(kubeconfig: Field, directory: Path) -> dict[Path, str]:
+    """Return the files that a kubeconfig refers to, with the key of each; raises FieldError
+    where it is none.
+    """
+    found: dict[Path, str] = {}
     kubeconfig["current-context"].text()
     for context in kubeconfig["contexts"].items():
         context["context"]["cluster"].text()
     for cluster in kubeconfig["clusters"].items():
         cluster["cluster"]["server"].text()
-        yield from _files(cluster["cluster"], directory, "certificate-authority")
+        found |= _files(cluster["cluster"], directory, "certificate-authority")
     for user in kubeconfig["users"].items():
         if not user["user"].absent:
-            yield from _files(
+            found |= _files(
                 user["user"], directory, "client-certificate", "client-key", "tokenFile"
             )
+    return found
 
 
-def _files(section: Field, directory: Path, *keys: str) -> Iterator[Path]:
-    for key in keys:
-        name = section[key].optional_text()
-        if name:
-            yield directory / name
+def _files(section: Field, directory: Path, *keys: str) -> dict[Path, str]:
+    named = {key: section[key].optional_text() for key in keys}
+    # As the library has it.
+    return {
+        Path(os.path.normpath(directory / name)): section[key].path
+        for key, name in named.items()
+        if name
+    }
 
 
 def _stamps(files: tuple[Path, ...]) -> tuple[object, ...]:
@@ -181,8 +194,3 @@ def _stamps(files: tuple[Path, ...]) -> tuple[object, ...]:
         else:
             found.append((status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size))
     return tuple(found)
-
-
-def _way_out(path: Path) -> str:
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    return f"user {user} must be able to: chgrp {user} {path}; chmod 0640 {path}"

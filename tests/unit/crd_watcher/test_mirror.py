@@ -418,10 +418,10 @@ def test_a_thread_that_dies_takes_the_daemon_with_it(
     ("text", "words"),
     [
         (None, "cannot be read: No such file or directory"),
-        ("[", "is no usable kubeconfig: line 2"),
+        ("[", "is no usable kubeconfig: it is not YAML at line 2"),
         ("", "is no usable kubeconfig: is missing"),
         ("a: 1", "current-context: is missing"),
-        ("{current-context: x, contexts: 3}", "contexts: 3 is not a list"),
+        ("{current-context: x, contexts: 3}", "contexts: what stands there is not a list"),
         ("{current-context: x, contexts: [{name: y}]}", "contexts[0].context"),
         ("{current-context: x, clusters: [{name: c, cluster: {}}]}", "server: is missing"),
         ("{current-context: x}", "Expected object with name x in"),
@@ -439,9 +439,9 @@ def test_a_thread_that_dies_takes_the_daemon_with_it(
         ),
         (
             KUBECONFIG.format(server="https://127.0.0.1:1", token="t").replace(
-                'token: "t"', "client-certificate: missing.pem, client-key: missing.pem"
+                'token: "t"', "client-certificate: missing.pem, client-key: key.pem"
             ),
-            "File does not exist",
+            "users[0].user.client-certificate names a file that cannot be read: No such file",
         ),
     ],
 )
