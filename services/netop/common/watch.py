@@ -57,12 +57,19 @@ class _Emitter(InotifyEmitter):
             event_mask=self.get_event_mask_from_filter(),
         )
 
+    def on_thread_stop(self) -> None:
+        """Called by watchdog; where the directory was removed, in two threads at once."""
+        buffer = self._inotify
+        if buffer is not None:
+            buffer.close()
+            self._inotify = None
+
 
 class FileWatch(FileSystemEventHandler):
     """Calls `changed` whenever one of `paths`, or a file directly in one of them, changes.
 
     A path that does not exist yet is waited for at its nearest ancestor that does; a
-    directory that is removed and made again is found again. `changed` is called in the
+    directory that is removed and made again, or swapped, is found again. `changed` is called in the
     observer's thread, possibly without need: it only means "look again".
     """
 
@@ -70,7 +77,7 @@ class FileWatch(FileSystemEventHandler):
         self._paths = tuple(path.absolute() for path in paths)
         self._changed = changed
         self._observer: BaseObserver = BaseObserver(_Emitter)
-        self._watches: dict[Path, ObservedWatch] = {}
+        self._watches: dict[Path, tuple[ObservedWatch, object]] = {}
 
     def start(self) -> None:
         """Begin to watch; what is there already is the caller's to read after this."""
@@ -89,6 +96,10 @@ class FileWatch(FileSystemEventHandler):
         touched = [Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path]
         if not any(self._concerns(path) for path in touched):
             return
+        if isinstance(event, events.DirDeletedEvent):
+            # A directory that was made anew may have the number of the old one.
+            for directory in self._watches.keys() & touched:
+                self._drop(directory)
         self._aim()
         self._changed()
 
@@ -108,21 +119,24 @@ class FileWatch(FileSystemEventHandler):
         for directory in self._watches.keys() - wanted:
             self._drop(directory)
         for directory in wanted:
-            watch = self._watches.get(directory)
-            if watch is None:
-                self._add(directory)
+            # Taken before it is watched: what is swapped in between is found the next time.
+            identity = _identity(directory)
+            if directory in self._watches and self._watches[directory][1] != identity:
+                self._drop(directory)
+            if directory not in self._watches:
+                self._add(directory, identity)
 
-    def _add(self, directory: Path) -> None:
+    def _add(self, directory: Path, identity: object) -> None:
         try:
-            self._watches[directory] = self._observer.schedule(
-                self, str(directory), event_filter=list(_CHANGES)
-            )
+            watch = self._observer.schedule(self, str(directory), event_filter=list(_CHANGES))
         except OSError:
             # It went away, or may not be read; its parent's watch tells of any change.
-            self._watches.pop(directory, None)
+            return
+        self._watches[directory] = watch, identity
 
     def _drop(self, directory: Path) -> None:
-        self._observer.unschedule(self._watches.pop(directory))
+        watch, _ = self._watches.pop(directory)
+        self._observer.unschedule(watch)
 
     @staticmethod
     def _nearest(path: Path) -> Path:
@@ -130,3 +144,12 @@ class FileWatch(FileSystemEventHandler):
         while not candidate.is_dir() and candidate != candidate.parent:
             candidate = candidate.parent
         return candidate
+
+
+def _identity(directory: Path) -> object:
+    """Return what differs where another directory has taken the place of this one."""
+    try:
+        status = directory.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -3,13 +3,67 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from netop.common.store import replace_file
 from netop.common.watch import FileWatch
+
+
+def swap(directory: Path, aside: Path) -> None:
+    """As a tool does that writes a whole directory beside and puts it in place."""
+    (aside / "new").mkdir()
+    directory.rename(aside / "old")
+    (aside / "new").rename(directory)
+
+
+def swap_above(directory: Path, aside: Path) -> None:
+    (aside / "new" / directory.name).mkdir(parents=True)
+    directory.parent.rename(aside / "old")
+    (aside / "new").rename(directory.parent)
+
+
+def point_elsewhere(directory: Path, aside: Path) -> None:
+    """As kubelet does with a volume: the directory is a link, and the link is replaced."""
+    (aside / "new").mkdir()
+    (aside / "link").symlink_to(aside / "new")
+    if not directory.is_symlink():
+        directory.rename(aside / "old")
+    (aside / "link").rename(directory)
+
+
+def make_anew(directory: Path, aside: Path) -> None:
+    assert aside.is_dir()
+    shutil.rmtree(directory)
+    directory.mkdir()
+
+
+@pytest.mark.parametrize("change", [swap, swap_above, point_elsewhere, make_anew])
+def test_a_directory_that_another_one_replaced_is_watched(
+    tmp_path: Path, change: Callable[[Path, Path], None]
+) -> None:
+    told = threading.Semaphore(0)
+    (directory := tmp_path / "home" / "manifests").mkdir(parents=True)
+    watch = FileWatch([directory, directory.parent / "kubeconfig"], told.release)
+    watch.start()
+    try:
+        for number in range(2):
+            (aside := tmp_path / str(number)).mkdir()
+            change(directory, aside)
+            assert told.acquire(timeout=60)
+            # Half a second is how long watchdog waits for the other half of a move.
+            while told.acquire(timeout=0.8):
+                pass
+            (directory / "a.yaml").write_text("")
+            assert told.acquire(timeout=60), "a change in the new one"
+    finally:
+        watch.stop()
 
 
 def _records(watch: FileWatch) -> int:
