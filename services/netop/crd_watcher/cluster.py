@@ -34,7 +34,9 @@ class Timing:
 
     `watch` is how long the server is asked to keep a watch open. It ends one by itself
     then; a connection that is silent for `grace` longer than that is dead. One that
-    stood for `stable` is taken for healthy.
+    stood for `stable` is taken for healthy. A server that knows our version says something
+    within `telling`, be it a bookmark: kube-apiserver sends one a minute after etcd has told
+    it of progress, which etcd does each 10 minutes, or each 5 seconds with kubeadm's options.
     """
 
     connect: float = 10.0
@@ -43,6 +45,7 @@ class Timing:
     grace: float = 15.0
     stable: float = 10.0
     page: int = 500
+    telling: float = 900.0
 
 
 class Cluster:

@@ -83,6 +83,8 @@ class Watching:
         # The resourceVersion to watch from; empty where a list is needed first.
         self._version = ""
         self._stood_since: float | None = None
+        # For how long watches have stood since anything was heard of the server.
+        self._silence = 0.0
         self._interrupted = False
 
     def interrupt(self) -> None:
@@ -164,6 +166,7 @@ class Watching:
                 raise ClusterError(Fault.GARBLED, reason) from error
             if not token:
                 self._version = version
+                self._silence = 0.0
                 return Listed(tuple(bodies))
 
     def _watch(self, cluster: Cluster) -> Iterator[Event]:
@@ -174,8 +177,15 @@ class Watching:
             yield Connected()
             if self._interrupted:
                 return
+            heard = False
             for line in lines:
+                heard = True
                 yield from self._event(line, cluster)
+        # To a server that was restored from a backup our version may lie in the future, and it
+        # says nothing until it gets there (kubernetes/kubernetes#107457).
+        self._silence = 0.0 if heard else self._silence + self._clock() - self._stood_since
+        if self._silence >= self._timing.telling:
+            self._version = ""
 
     def _event(self, line: bytes, cluster: Cluster) -> Iterator[Event]:
         try:

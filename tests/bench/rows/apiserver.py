@@ -36,9 +36,10 @@ RENEWAL = "watch vrfrouteconfigurations"
 WATCHER = f"""
 from netop.crd_watcher.cluster import Timing
 from netop.crd_watcher.report.pace import Pace
-connect, answer, watch, grace, stable, page = Timing.__init__.__defaults__
+connect, answer, watch, grace, stable, *rest = Timing.__init__.__defaults__
 assert watch == {WATCH}
-Timing.__init__.__defaults__ = (connect, answer, watch / {FASTER}, grace, stable / {FASTER}, page)
+shortened = (connect, answer, watch / {FASTER}, grace, stable / {FASTER}, *rest)
+Timing.__init__.__defaults__ = shortened
 Pace.__init__.__defaults__ = tuple(each / {FASTER} for each in Pace.__init__.__defaults__)
 from netop.crd_watcher.__main__ import main
 raise SystemExit(main([]))

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,34 @@ def test_a_version_that_is_too_old_leads_to_a_new_list(tmp_path: Path) -> None:
         wait_for(lambda: watcher.names() == ["blue"])
         wait_for(lambda: watcher.fault() is None)
         assert api.counts()[0] == 2
+
+
+def test_a_watch_from_the_servers_future_is_silent_and_leads_to_a_new_list(tmp_path: Path) -> None:
+    api = FakeApi(lifetime=0.3)
+    api.put(body("red"))
+    with watching(api, tmp_path, replace(SWIFT, telling=0.7)) as watcher:
+        wait_for(lambda: watcher.names() == ["red"])
+        # As after a restore of etcd.
+        with api.changed:
+            api.version = 7
+            api.log.clear()
+        api.put(body("blue", "blue"))
+        wait_for(lambda: watcher.names() == ["blue", "red"])
+        assert watcher.fault() is None
+        lists, watches = api.counts()
+        assert lists >= 2
+        assert watches >= 3, "one that is silent is no proof yet"
+
+
+def test_a_watch_that_says_something_now_and_then_needs_no_new_list(tmp_path: Path) -> None:
+    api = FakeApi(lifetime=1)
+    with watching(api, tmp_path, replace(SWIFT, telling=0.8)) as watcher:
+        wait_for(standing(api))
+        while api.counts()[1] < 3:
+            api.bookmark()
+            time.sleep(0.05)
+        assert api.counts()[0] == 1
+        assert watcher.fault() is None
 
 
 def test_a_cut_connection_loses_nothing_and_needs_no_new_list(tmp_path: Path) -> None:
