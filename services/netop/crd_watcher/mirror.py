@@ -64,7 +64,8 @@ class ClusterMirror:
     """The mirror of a real API server.
 
     `changes` learns of each change of content, not of what leaves the content the same,
-    such as a status or a list that says what is known already.
+    such as a status or a list that says what is known already. `clock` is monotonic, in
+    seconds.
     """
 
     def __init__(
@@ -75,20 +76,27 @@ class ClusterMirror:
         timing: Timing | None = None,
         backoff: Backoff | None = None,
         count: WatchCount | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._kubeconfig = kubeconfig
         self._changes = changes
         self._now = now
         self._count = count or WatchCount(Tally(), time.time)
         self._wanted = threading.Event()
         self._stopping = False
-        timing = timing or Timing()
+        timing, backoff = timing or Timing(), backoff or Backoff()
         self._watching = Watching(
             connect=lambda: Cluster(load_access(kubeconfig), timing),
             pause=self._pause,
-            stopped=lambda: self._stopping,
+            stopped=self._ends,
             timing=timing,
-            backoff=backoff or Backoff(),
+            backoff=backoff,
         )
+        self._clock = clock
+        # Twice what one list and one watch take at most, with the pause before them.
+        longest = timing.connect + timing.answer + timing.watch + timing.grace + backoff.longest
+        self._hangs_after = 2 * longest
+        self._alive_at = clock(), now()
         self._lock = threading.Lock()
         self._held: dict[str, Resource | Unreadable] | None = None
         self._trouble: Trouble | None = None
@@ -102,7 +110,7 @@ class ClusterMirror:
         with self._lock:
             if self._crash is not None:
                 raise self._crash
-            return MirrorState(_snapshot(self._held), self._trouble)
+            return MirrorState(_snapshot(self._held), self._hanging() or self._trouble)
 
     def refresh(self) -> None:
         """Look at the kubeconfig again, and connect anew if it has changed."""
@@ -115,6 +123,26 @@ class ClusterMirror:
         self.refresh()
         with self._lock:
             self._count.end()
+
+    def _ends(self) -> bool:
+        self._live()
+        return self._stopping
+
+    def _live(self) -> None:
+        """Note a sign of life of the thread; in the thread."""
+        hung = self._hanging() is not None
+        self._alive_at = self._clock(), self._now()
+        if hung:
+            self._changes.wake()
+
+    def _hanging(self) -> Trouble | None:
+        """Return what is wrong where the thread hangs: requests have limits, plug-ins none."""
+        seen, since = self._alive_at
+        if self._clock() - seen <= self._hangs_after:
+            return None
+        plug_in = f"an exec plug-in in {self._kubeconfig} may hang"
+        reason = f"nobody asks it; {plug_in}: end that, or systemctl restart netop-crd-watcher"
+        return Trouble(Fault.KUBECONFIG, reason, since)
 
     def _pause(self, seconds: float) -> None:
         self._wanted.wait(seconds)
@@ -132,6 +160,7 @@ class ClusterMirror:
             raise
 
     def _take(self, event: Event) -> None:
+        self._live()
         with self._lock:
             before, told = self._held, self._trouble
             self._held = _after(before, event)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -442,6 +443,39 @@ def test_a_thread_that_dies_takes_the_daemon_with_it(
     wait_for(lambda: watcher.mirror._crash is not None)
     with pytest.raises(TypeError):
         watcher.mirror.state()
+
+
+def test_a_thread_that_hangs_is_told_and_so_is_that_it_goes_on(tmp_path: Path) -> None:
+    """As where an exec plug-in never ends; here the kubeconfig is a pipe that nobody fills."""
+    kubeconfig = tmp_path / "kubeconfig"
+    os.mkfifo(kubeconfig)
+    now, wakes = [0.0], list[float]()
+    changes = Changes(wake=lambda: wakes.append(now[0]))
+    mirror = ClusterMirror(
+        kubeconfig, changes, lambda: f"{now[0]:g} s", SWIFT, Backoff(0.02, 0.1),
+        clock=lambda: now[0],
+    )  # fmt: skip
+
+    def reason() -> str:
+        trouble = mirror.state().trouble
+        return trouble.reason if trouble else ""
+
+    now[0] = 60
+    assert mirror.state().trouble is None, "it may take its time"
+    now[0] = 1000
+    trouble = mirror.state().trouble
+    assert trouble is not None
+    assert (trouble.fault, trouble.since) == (Fault.KUBECONFIG, "0 s")
+    assert f"an exec plug-in in {kubeconfig} may hang" in reason()
+    assert "systemctl restart netop-crd-watcher" in reason()
+    with kubeconfig.open("w") as pipe:
+        kubeconfig.unlink()
+        pipe.write("[")
+    wait_for(lambda: "may hang" not in reason())
+    wait_for(lambda: bool(wakes))
+    mirror.stop()
+    mirror._thread.join(5)
+    assert not mirror._thread.is_alive()
 
 
 @pytest.mark.parametrize(
