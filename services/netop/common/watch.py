@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from watchdog import events
@@ -65,6 +66,15 @@ class _Emitter(InotifyEmitter):
             self._inotify = None
 
 
+class _Observer(BaseObserver):
+    """One whose lock others may hold; it holds it itself while it calls a handler."""
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """What keeps the observer's thread and its caller's apart; the same may take it twice."""
+        return self._lock
+
+
 class FileWatch(FileSystemEventHandler):
     """Calls `changed` whenever one of `paths`, or a file directly in one of them, changes.
 
@@ -76,14 +86,16 @@ class FileWatch(FileSystemEventHandler):
     def __init__(self, paths: Iterable[Path], changed: Callable[[], None]) -> None:
         self._paths = tuple(path.absolute() for path in paths)
         self._changed = changed
-        self._observer: BaseObserver = BaseObserver(_Emitter)
+        self._observer = _Observer(_Emitter)
         self._watches: dict[Path, tuple[ObservedWatch, object]] = {}
 
     def start(self) -> None:
         """Begin to watch; what is there already is the caller's to read after this."""
-        self._aim()
+        # First, because a directory that may not be read is an error of `schedule` from then
+        # on, and of this before.
         self._observer.start()
-        # A directory made between the two lines above is found here.
+        self._aim()
+        # A directory made meanwhile is found here.
         self._aim()
 
     def stop(self) -> None:
@@ -96,12 +108,21 @@ class FileWatch(FileSystemEventHandler):
         touched = [Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path]
         if not any(self._concerns(path) for path in touched):
             return
-        if isinstance(event, events.DirDeletedEvent):
-            # A directory that was made anew may have the number of the old one.
-            for directory in self._watches.keys() & touched:
-                self._drop(directory)
-        self._aim()
-        self._changed()
+        # A directory that was made anew may have the number of the old one.
+        gone = touched if isinstance(event, events.DirDeletedEvent) else ()
+        if self._aim(gone) or not self._tells_of_an_entry(event):
+            self._changed()
+
+    def _tells_of_an_entry(self, event: FileSystemEvent) -> bool:
+        """Return whether a directory has changed in no more than what is in it.
+
+        watchdog tells so beside each event about the entry itself, also about temporary files
+        and whatever else lies beside a document.
+        """
+        return (
+            isinstance(event, events.DirModifiedEvent)
+            and Path(os.fsdecode(event.src_path)) not in self._paths
+        )
 
     def _concerns(self, touched: Path) -> bool:
         # replace_file's temporary files are nobody's business until they are renamed.
@@ -111,20 +132,26 @@ class FileWatch(FileSystemEventHandler):
             path in {touched, touched.parent} or touched in path.parents for path in self._paths
         )
 
-    def _aim(self) -> None:
-        """Watch the nearest existing directory of each path, and no other."""
-        wanted = {self._nearest(path) for path in self._paths}
-        # The parents too: they tell when the directory itself is removed and made again.
-        wanted |= {directory.parent for directory in wanted}
-        for directory in self._watches.keys() - wanted:
-            self._drop(directory)
-        for directory in wanted:
-            # Taken before it is watched: what is swapped in between is found the next time.
-            identity = _identity(directory)
-            if directory in self._watches and self._watches[directory][1] != identity:
+    def _aim(self, gone: Iterable[Path] = ()) -> bool:
+        """Watch the nearest existing directory of each path, and no other.
+
+        Those that are `gone` are let go of first. Return whether anything had to be done.
+        """
+        with self._observer.lock:  # the observer's thread aims, and so does `start`
+            wanted = {self._nearest(path) for path in self._paths}
+            # The parents too: they tell when the directory itself is removed and made again.
+            wanted |= {directory.parent for directory in wanted}
+            before = dict(self._watches)
+            for directory in (self._watches.keys() - wanted) | (self._watches.keys() & gone):
                 self._drop(directory)
-            if directory not in self._watches:
-                self._add(directory, identity)
+            for directory in wanted:
+                # Taken before it is watched: what is swapped in between is found the next time.
+                identity = _identity(directory)
+                if directory in self._watches and self._watches[directory][1] != identity:
+                    self._drop(directory)
+                if directory not in self._watches:
+                    self._add(directory, identity)
+            return before != self._watches
 
     def _add(self, directory: Path, identity: object) -> None:
         try:
@@ -140,16 +167,26 @@ class FileWatch(FileSystemEventHandler):
 
     @staticmethod
     def _nearest(path: Path) -> Path:
-        candidate = path if path.is_dir() else path.parent
-        while not candidate.is_dir() and candidate != candidate.parent:
+        candidate = path if _is_directory(path) else path.parent
+        while not _is_directory(candidate) and candidate != candidate.parent:
             candidate = candidate.parent
         return candidate
 
 
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        # Since Python 3.13 of what stands in a directory that may not be searched.
+        return False
+
+
 def _identity(directory: Path) -> object:
-    """Return what differs where another directory has taken the place of this one."""
+    """Return what differs where another directory has taken the place of this one, or
+    other people may read it.
+    """
     try:
         status = directory.stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    return status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ import pytest
 
 from netop.common.store import replace_file
 from netop.common.watch import FileWatch
+
+NOBODY = 65534
 
 
 def swap(directory: Path, aside: Path) -> None:
@@ -44,6 +49,15 @@ def make_anew(directory: Path, aside: Path) -> None:
     directory.mkdir()
 
 
+def quiet(told: threading.Semaphore) -> None:
+    """Wait until nothing is told any more.
+
+    Half a second is how long watchdog waits for the other half of a move.
+    """
+    while told.acquire(timeout=0.8):
+        pass
+
+
 @pytest.mark.parametrize("change", [swap, swap_above, point_elsewhere, make_anew])
 def test_a_directory_that_another_one_replaced_is_watched(
     tmp_path: Path, change: Callable[[Path, Path], None]
@@ -57,13 +71,62 @@ def test_a_directory_that_another_one_replaced_is_watched(
             (aside := tmp_path / str(number)).mkdir()
             change(directory, aside)
             assert told.acquire(timeout=60)
-            # Half a second is how long watchdog waits for the other half of a move.
-            while told.acquire(timeout=0.8):
-                pass
+            quiet(told)
             (directory / "a.yaml").write_text("")
             assert told.acquire(timeout=60), "a change in the new one"
     finally:
         watch.stop()
+
+
+def test_what_lies_beside_a_document_wakes_nobody(tmp_path: Path) -> None:
+    """Such as counts that are saved, and the temporary files of whatever is replaced."""
+    told = threading.Semaphore(0)
+    document, counts = tmp_path / "desired.json", tmp_path / "metrics.json"
+    watch = FileWatch([document], told.release)
+    watch.start()
+    try:
+        replace_file(counts, "1")
+        (tmp_path / ".desired.json.abcdefgh").write_text("")
+        assert not told.acquire(timeout=1.5)
+        replace_file(document, "1")
+        assert told.acquire(timeout=60)
+    finally:
+        watch.stop()
+
+
+@contextlib.contextmanager
+def unprivileged() -> Iterator[Path]:
+    """Be somebody whom the mode of a directory keeps out, and have one of one's own."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(NOBODY)
+    try:
+        with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+            yield Path(directory)
+    finally:
+        os.seteuid(before)
+
+
+@pytest.mark.parametrize("closed_at_start", [True, False])
+def test_a_directory_that_may_not_be_read_is_watched_once_it_may(closed_at_start: bool) -> None:
+    """As one that provisioning makes, and lets others read when it is done."""
+    told = threading.Semaphore(0)
+    with unprivileged() as home:
+        closed = home / "closed"
+        document = closed / "within" / "config.yaml"
+        document.parent.mkdir(parents=True)
+        if closed_at_start:
+            closed.chmod(0)
+        watch = FileWatch([document], told.release)
+        watch.start()
+        try:
+            for mode in (0, 0o755):
+                closed.chmod(mode)
+                quiet(told)
+            document.write_text("")
+            assert told.acquire(timeout=60)
+        finally:
+            watch.stop()
 
 
 def _records(watch: FileWatch) -> int:
