@@ -69,32 +69,36 @@ class Release:
         clean = text is None or without_sections(text) == text
         if clean and not (own and self._runs()):
             return
-        left = self._lines()  # also finds a dead or hung FRR before anything is changed
+        self._lines()  # finds a dead or hung FRR before anything is changed
         gone = frozenset(link.name for link in own if link.attributes.kind == Kind.VRF)
         self._asked(self.frr.dismiss(gone))
+        failure = ""
         if text is not None:
             self.files.write(without_sections(text))
             self.adopt(self.files.configuration)
-            self._reload(left)
-        self._check(frozenset(link.name for link in own))
+            failure = self._reload()
+        if failure and not clean:
+            raise CleanupError(f"{failure}; {_REMEDY}")
+        # Without a section, it may be the operator's own text that FRR does not take.
+        self._check(frozenset(link.name for link in own), failure)
 
     def _runs(self) -> bool:
         show = ["systemctl", "show", "--property=ActiveState", "--value", "frr.service"]
         return self.command(show).strip() not in _RESTING
 
-    def _reload(self, left: int) -> None:
-        """Reload until FRR has no more to delete; `left` is how many lines it has now.
+    def _reload(self) -> str:
+        """Reload until FRR has no more to delete; return how the last reload failed, if it did.
 
         Twice at least: deleting a `router bgp` hides other deletions of the same reload
         from frr-reload.py.
         """
+        failure, left = "", self._lines()
         for number in range(1, RELOADS + 1):
             failure = self._failure()
             before, left = left, self._lines()
             if left >= before and (failure or number > 1):
                 break
-        if failure:
-            raise CleanupError(f"{failure}; {_REMEDY}")
+        return failure
 
     def _failure(self) -> str:
         try:
@@ -103,7 +107,7 @@ class Release:
             return str(error)
         return ""
 
-    def _check(self, names: frozenset[str]) -> None:
+    def _check(self, names: frozenset[str], failure: str) -> None:
         """Make sure that FRR has nothing of these links any more, or it may end of their end."""
         facts = self._asked(self.frr.facts())
         bound = {vrf: vni for vrf, vni in facts.bindings.items() if vni and vrf in names}
@@ -112,8 +116,8 @@ class Release:
         if left:
             more = f" and {len(left) - 1} more" if len(left) > 1 else ""
             raise CleanupError(
-                f"FRR still has {left[0]}{more} after its reload; should frr.conf say so, take "
-                f"it out there; {_REMEDY}"
+                f"{f'{failure}; ' if failure else ''}FRR still has {left[0]}{more}; should "
+                f"frr.conf say so, take it out there; {_REMEDY}"
             )
 
     def _lines(self) -> int:
