@@ -80,7 +80,7 @@ test: check shellcheck lintian ## All tests: the above, real FRR and units, a re
 	@$(BIN)/pytest -q -n 2 --dist loadfile --durations=10 tests/container tests/apiserver
 	@$(BIN)/pytest -q --durations=20 tests/vm/test_pipeline.py tests/vm/test_rubbish.py \
 	  tests/vm/test_dataplane.py tests/vm/test_dataplane_repair.py tests/vm/test_drift.py tests/vm/test_renewal.py \
-	  tests/vm/test_soak_kills.py tests/vm/test_z_reboot.py
+	  tests/vm/test_soak_kills.py tests/vm/test_cleanup.py tests/vm/test_z_reboot.py
 
 .PHONY: dataplane
 dataplane: $(VENV)/.ready ## Traffic across the fabric, and the packets that each repair costs, counted

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
@@ -237,11 +238,17 @@ class _Reading:
         return tuple(dict.fromkeys(found))
 
     def _check_emptied(self, key: str, before: tuple[object, ...], empty: str) -> None:
-        """Refuse a key that stands there with nothing behind it where something was before."""
-        # What was below it may have lost its indentation.
-        if before and key in self._loaded and self._root[key].absent:
+        """Refuse a file in which nothing is left of a section, where that is hardly meant."""
+        if not before or not self._root[key].absent:
+            return
+        if key in self._loaded:
+            # What was below it may have lost its indentation.
             error = FieldError(key, None, "is empty")
             raise self._unusable(error, f"write {empty} to mean that")
+        unknown = {str(each).casefold(): each for each in self._loaded if each not in self._KNOWN}
+        for close in get_close_matches(key.casefold(), unknown, 1):
+            error = FieldError(key, None, f"is left out, and {show(unknown[close])} is no setting")
+            raise self._unusable(error, f"mend the key, or write {key}: {empty} to mean that")
 
     def _scalar(
         self, key: str, default: T, usual: T, read: Callable[[Field], T], told: str = ""

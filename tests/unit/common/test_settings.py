@@ -168,6 +168,11 @@ def test_what_is_left_out_on_purpose_is_not_what_was_in_force() -> None:
     [
         ("vnimap:\nred: 100\nblue: 200", "vnimap: is empty; write {} to mean that"),
         ("skipVRFConfig:", r"skipVRFConfig: is empty; write \[\] to mean that"),
+        (
+            "vniMap: {red: 100}\nskipVRFConfig: []",
+            "vnimap: is left out, and 'vniMap' is no setting; mend the key, or write vnimap: {}",
+        ),
+        ("vnimap: {}\nskipVRFconfig: [mgmt]", "skipVRFConfig: is left out, and 'skipVRFconfig'"),
     ],
 )
 def test_a_section_that_has_lost_all_it_had_is_a_slip(text: str, sentence: str) -> None:
