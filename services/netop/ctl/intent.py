@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from netop.common.documents import Desired, Source
-from netop.common.settings import SettingsError, read_settings, settings_path
+from netop.common.settings import Settings, SettingsError, read_settings, settings_path
 from netop.common.store import DocumentError, Store
 from netop.crd_watcher.manifests import manifests_in, read_files
 from netop.crd_watcher.merge import merge
 from netop.crd_watcher.resource import Resource
-from netop.crd_watcher.snapshot import Unreadable, keep_accepted
+from netop.crd_watcher.snapshot import keep_accepted
 
 
 class IntentError(Exception):
@@ -59,7 +59,7 @@ def published(store: Store) -> Desired | None:
 def wanted(files: Sequence[Path], config: Path | None, store: Store) -> Desired:
     """Return what the files want, or where there are none, `current`; raises IntentError.
 
-    A resource that has become unreadable stays as it is, as with netop-crd-watcher.
+    What has become wrong stays as it is, as with netop-crd-watcher.
     """
     if not files and config is not None:
         raise IntentError(
@@ -68,34 +68,35 @@ def wanted(files: Sequence[Path], config: Path | None, store: Store) -> Desired:
         )
     if not files:
         return current(store)
+    before = published(store)
     try:
         paths = [path for file in files for path in _expanded(file)]
-        settings = read_settings(config or settings_path())
+        settings = read_settings(config or settings_path(), _settings(before) if before else None)
     except (OSError, SettingsError) as error:
         raise IntentError(str(error)) from error
-    before = published(store)
-    snapshot = read_files(paths)
-    snapshot = keep_accepted(snapshot, _accepted(before, snapshot.unreadable))
-    merged = merge(snapshot.resources, settings)
+    accepted = _accepted(before) if before else ()
+    snapshot = keep_accepted(read_files(paths), accepted)
+    merged = merge(snapshot.resources, settings, accepted)
     unreadable = tuple(each.problem for each in snapshot.unreadable)
     rejected = (*unreadable, *snapshot.problems, *merged.rejected, *settings.problems)
     generation = before.generation + 1 if before else 1
     return Desired(generation, Source.MANIFESTS, "", settings.node, merged.vrfs, rejected)
 
 
-def _accepted(before: Desired | None, unreadable: Sequence[Unreadable]) -> Iterator[Resource]:
-    """Yield the resources in force that `unreadable` may be what has become of.
+def _accepted(before: Desired) -> tuple[Resource, ...]:
+    """Return the resources in force; where they came from is not published."""
+    return tuple(
+        Resource(policy.resource, "", "", "", vrf.name, policy.seq, policy.imports, policy.exports)
+        for vrf in before.vrfs
+        for policy in vrf.policies
+    )
 
-    Where they came from is not published: it is taken to be the file that is wrong now.
-    """
-    for vrf in before.vrfs if before else ():
-        for policy in vrf.policies:
-            for each in unreadable:
-                resource = Resource(policy.resource, "", "", each.origin, vrf.name, policy.seq,
-                                    policy.imports, policy.exports)  # fmt: skip
-                if each.may_be(resource):
-                    yield resource
-                    break
+
+def _settings(before: Desired) -> Settings:
+    """Return the settings in force, as far as something came of them."""
+    vnis = tuple((vrf.name, vrf.vni) for vrf in before.vrfs if vrf.vni is not None)
+    skipped = tuple(vrf.name for vrf in before.vrfs if vrf.vni is None)
+    return Settings(vni_map=vnis, skip_vrfs=skipped, node=before.node)
 
 
 def _expanded(file: Path) -> list[Path]:

@@ -92,19 +92,49 @@ def test_a_configuration_without_resources_is_refused(tmp_path: Path) -> None:
 )
 def test_a_resource_that_becomes_wrong_stays_as_it_is(tmp_path: Path, broken: str) -> None:
     config, file = tmp_path / "config.yml", tmp_path / "a.yaml"
-    config.write_text("vnimap: {red: 5001, blue: 5002}", encoding="utf-8")
+    config.write_text("vnimap: {red: 5001, blue: 5002, green: 5003}", encoding="utf-8")
     file.write_text(f"{RESOURCE}---\n{RESOURCE.replace('red', 'blue')}", encoding="utf-8")
     store = Store(tmp_path)
     store.path(Desired).parent.mkdir()
     before = wanted([file], config, store)
     store.publish(before)
     # blue-a is named no more, so it goes; red-a is misspelled only.
-    file.write_text(f"# red-a\n{broken}", encoding="utf-8")
+    green = RESOURCE.replace("red", "green")
+    file.write_text(f"# red-a\n{broken}\n---\n{green}", encoding="utf-8")
     after = wanted([file], config, store)
     assert after.vrf("red") == before.vrf("red")
     assert after.vrf("blue") is None
     (problem,) = after.rejected
     assert "stays in force" in str(problem)
+
+
+def test_a_slip_changes_no_more_than_crd_watcher_would(tmp_path: Path) -> None:
+    config, file = tmp_path / "config.yml", tmp_path / "a.yaml"
+    config.write_text("{vnimap: {red: 5001}, mtu: 1500}", encoding="utf-8")
+    file.write_text(RESOURCE, encoding="utf-8")
+    store = Store(tmp_path)
+    store.path(Desired).parent.mkdir()
+    before = wanted([file], config, store)
+    store.publish(before)
+    config.write_text("{vnimap: {red: many}, mtu: wide}", encoding="utf-8")
+    after = wanted([file], config, store)
+    assert (after.vrfs, after.node) == (before.vrfs, before.node)
+    assert [problem.field for problem in after.rejected] == ["vnimap.red", "mtu"]
+
+
+def test_a_resource_whose_new_seq_is_taken_stays_as_it_is(tmp_path: Path) -> None:
+    config, file = tmp_path / "config.yml", tmp_path / "a.yaml"
+    config.write_text("vnimap: {red: 5001}", encoding="utf-8")
+    other = RESOURCE.replace("red-a", "red-b").replace("seq: 10", "seq: 20")
+    file.write_text(f"{RESOURCE}---\n{other}", encoding="utf-8")
+    store = Store(tmp_path)
+    store.path(Desired).parent.mkdir()
+    before = wanted([file], config, store)
+    store.publish(before)
+    file.write_text(f"{RESOURCE}---\n{other.replace('seq: 20', 'seq: 10')}", encoding="utf-8")
+    after = wanted([file], config, store)
+    assert after.vrfs == before.vrfs
+    assert "stays in force" in str(after.rejected[0])
 
 
 def test_a_resource_that_was_never_right_has_no_effect(tmp_path: Path) -> None:
