@@ -65,9 +65,8 @@ class Kept:
 class Keeper:
     """The one place that writes frr.conf and has FRR reload it.
 
-    `announce` is called with the VRFs of a new text, None where nobody knows them, when
-    `state.trying` has changed, before FRR can know: links must not go from under it. It may
-    raise OSError.
+    `announce` is called with what is written when `state.trying` has changed, before FRR can
+    know: links must not go from under it. It may raise OSError.
     """
 
     files: Files
@@ -81,7 +80,7 @@ class Keeper:
     deaths: Deaths = field(init=False)
     pause: Pause = field(init=False)
     edits: Edits = field(init=False)
-    announce: Callable[[tuple[DesiredVrf, ...] | None], None] = lambda _: None
+    announce: Callable[[Good], None] = lambda _: None
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
 
@@ -259,7 +258,7 @@ class Keeper:
         before = self.state.good.vrfs if self.state.good is not None else ()
         trying = sorted({*self.state.trying, *(vrf.name for vrf in (*before, *others))})
         self._save(written=digest(new.text), trying=tuple(trying))
-        self.announce(_seen(new))
+        self.announce(new)
         self.files.write(new.text)
 
     def _remember(self, good: Good, finding: Finding) -> None:

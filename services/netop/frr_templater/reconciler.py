@@ -17,12 +17,14 @@ from netop.common.problem import Problem
 from netop.common.store import Store, remove_leftovers
 from netop.frr_templater.apply import Unit
 from netop.frr_templater.files import Files
+from netop.frr_templater.found import vrfs_in
 from netop.frr_templater.frr import DeadError, Frr, FrrError
 from netop.frr_templater.keeper import Keeper, Kept
 from netop.frr_templater.observe import View, observe, own_document
 from netop.frr_templater.plan import waiting_for
 from netop.frr_templater.reloads import NOT_RELOADED
 from netop.frr_templater.stanzas import Stanzas
+from netop.frr_templater.state import Good
 from netop.frr_templater.systemd1 import SystemdError
 from netop.frr_templater.target import Target, Targets
 from netop.frr_templater.template import TemplateError
@@ -161,11 +163,14 @@ class Templater:
     def _known(self) -> Served | None:
         return self._served or self._found_served
 
-    def _announce(self, vrfs: tuple[DesiredVrf, ...] | None) -> None:
+    def _announce(self, new: Good) -> None:
         """Publish what FRR may have, or have lost, from now on; raises OSError."""
         if self._known is None:
             return
-        staying = set(self._known.vrfs if vrfs is None else _served_vrfs(vrfs))
+        staying = set(_served_vrfs(new.vrfs))
+        if not new.proven:
+            named = vrfs_in(new.text)
+            staying = {vrf for vrf in self._known.vrfs if vrf.vni is None or vrf.name in named}
         going = {vrf.name for vrf in self._known.vrfs if vrf not in staying}
         document = dataclasses.replace(
             self._known,
@@ -173,7 +178,8 @@ class Templater:
             leaving=tuple(sorted({*self._known.leaving, *going})),
         )
         self.store.publish(document)
-        self._served = document
+        if self._served is not None:
+            self._served = document
 
     async def _found(self, desired: Desired) -> Served:
         """Return what FRR has of the desired VRFs before anything was published.

@@ -190,7 +190,7 @@ def reloaded_lines(since: int) -> str:
 
 
 TAKES_BLUE_AWAY = re.compile(
-    r"no (neighbor (dv|vd)\.blue|router bgp \d+ vrf vr\.blue|vrf vr\.blue|vni)"
+    r"no (neighbor (dv|vd)\.blue|router bgp \d+ vrf vr\.blue|vrf vr\.blue|vni 100\b)"
 )
 
 

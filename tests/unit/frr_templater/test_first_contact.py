@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
 
-from netop.common.documents import Served
+from netop.common.documents import Served, VrfState
+from netop.frr_templater.differences import Difference
+from netop.frr_templater.frr import FrrError
+from netop.frr_templater.systemd1 import SystemdError
 from netop.frr_templater.template import unmark_default
-from tests.unit.frr_templater.fakes import BASE, Node, lines_of, vrf
+from tests.unit.frr_templater.fakes import BASE, Node, desired, lines_of, links, vrf
 
 RED, BLUE, GREEN = vrf("red", 5001), vrf("blue", 5002, 10, 20), vrf("green", 7)
 BOTH = {"vr.blue": 5002, "vr.red": 5001}
@@ -84,8 +88,30 @@ async def test_what_is_refused_as_a_whole_costs_nothing_either(
     assert node.frr.reloads == ROLLED_BACK
     assert lines_of(before) == node.frr.running
     assert node.served == {"blue": 5002}, "of what is wanted"
-    assert "FRR refused a change" in str(node.published["problems"])
     assert node.published["trying"] == ["blue", "red"]
+
+
+async def test_an_frr_that_was_still_reading_its_file_is_looked_at_again(
+    tmp_path: Path, before: str
+) -> None:
+    """What was announced before nobody saw the change is no word of what FRR serves."""
+    node = node_of(tmp_path, before)
+    whole, node.frr.running = node.frr.running, set()
+    node.put(desired(1, BLUE, RED))
+    refused = links(1, ("red", 0), state=VrfState.FAILED).vrfs
+    node.put(dataclasses.replace(links(1), vrfs=(*links(1, ("blue", 5002)).vrfs, *refused)))
+
+    def fail() -> None:
+        raise SystemdError("the bus is gone")
+
+    node.frr.before_reload = fail
+    assert "the bus is gone" in await node.settle(1)
+    node.frr.before_reload = lambda: None
+    node.frr.running = whole
+    node.time += 120
+    await node.settle()
+    assert node.served == {"blue": 5002, "red": 5001}
+    assert node.frr.bindings() == BOTH
 
 
 async def test_a_file_that_frr_could_not_read_is_no_place_to_go_back_to(
@@ -140,6 +166,40 @@ async def test_a_fresh_node_goes_back_to_what_was_provisioned(tmp_path: Path) ->
     assert node.served == {"blue": 5002}
     assert node.frr.dismissed >= {"vr.blue", "vr.green"}, "FRR had them for a moment"
     assert node.frr.bindings() == {"vr.blue": 5002}
+
+
+async def test_what_was_found_of_a_change_that_goes_back_is_not_called_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or its link would be up while FRR does not know its VNI any more."""
+    node = Node(tmp_path)
+    differences, blind = node.frr.differences, False
+
+    async def look(text: str, running: str) -> tuple[Difference, ...]:
+        if blind:
+            raise FrrError("frr-reload.py --test: ends -9")
+        return await differences(text, running)
+
+    def go_blind() -> None:
+        nonlocal blind
+        blind = True
+
+    monkeypatch.setattr(node.frr, "differences", look)
+    node.frr.before_reload = go_blind
+    node.want(1, BLUE)
+    for _ in range(2):
+        blind = False
+        await node.templater.reconcile()
+        assert "vni 5002" not in node.text
+        assert node.frr.bindings() == {"vr.blue": 5002}, "FRR has not heard of going back yet"
+        served = node.store.read(Served)
+        assert served is not None
+        assert not served.serves("blue", 5002)
+        node.time += 120
+    assert served is not None
+    assert served.vrfs
+    blind, node.frr.before_reload = False, lambda: None
+    assert await node.settle() == "1 VRF served, generation 1"
 
 
 async def test_a_line_of_the_template_that_frr_never_took_over_is_only_told(tmp_path: Path) -> None:
