@@ -79,6 +79,7 @@ class Keeper:
     reloads: Reloads = field(init=False)
     deaths: Deaths = field(init=False)
     pause: Pause = field(init=False)
+    rest: Pause = field(init=False)
     edits: Edits = field(init=False)
     announce: Callable[[Good], None] = lambda _: None
     _unsettled: tuple[str, ...] = ()
@@ -88,6 +89,7 @@ class Keeper:
         self.reloads = Reloads(self.journal, self.clock, self.tally)
         self.deaths = Deaths(self.clock)
         self.pause = Pause(self.clock)
+        self.rest = Pause(self.clock)
         copy = self.memory.path.with_name("frr.conf.edited")
         self.edits = Edits(copy, self.files, self.journal)
 
@@ -152,7 +154,13 @@ class Keeper:
         if self._unsettled != finding.sentences():
             self._unsettled = finding.sentences()
             return Kept(problems=self._foreign, again=SETTLE, settled=False)
-        return await self._repair(good, "; ".join(finding.sentences()), good.text)
+        if left := self.rest.left(finding.sentences()):
+            return Kept(problems=self.rest.problems, again=left, settled=False)
+        kept = await self._repair(good, "; ".join(finding.sentences()), good.text)
+        if not kept.settled:
+            # The reload has woken the daemon, and FRR is as far as it was.
+            self.rest.begin(finding.sentences(), kept.again or 0.0, kept.problems)
+        return kept
 
     async def _first(self, target: Target, disk: str | None) -> Good:
         """Return what to fall back to when nothing was proven yet, and remember it.

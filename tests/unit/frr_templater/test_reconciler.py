@@ -604,6 +604,24 @@ async def test_an_frr_that_cannot_be_brought_back_is_told_and_tried_again(node: 
     assert await node.settle() == "1 VRF served, generation 1"
 
 
+async def test_an_frr_that_stays_different_is_not_reloaded_at_each_wake_up(node: Node) -> None:
+    """Its own reloads are what wakes the daemon: systemd tells of them."""
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.reloads = 0
+    node.frr.refused = "vni 5002"
+    node.frr.running = {line for line in node.frr.running if line[1] != "vni 5002"}
+    node.time += 900
+    for _ in range(600):
+        status = (await node.templater.reconcile()).status
+        node.time += 1
+    assert "does not come to its configuration" in status
+    assert node.frr.reloads <= 40, "in ten minutes, three to each attempt"
+    node.frr.refused = ""
+    node.time += 120
+    assert await node.settle() == "1 VRF served, generation 1"
+
+
 async def test_damaged_documents_change_nothing(node: Node) -> None:
     node.want(1, BLUE)
     await node.settle()
