@@ -14,6 +14,7 @@ from netop.common.documents import (
     LinkedVrf,
     Links,
     Served,
+    ServedVrf,
     VrfState,
 )
 from netop.common.names import LinkNames
@@ -181,12 +182,25 @@ class _Vrf:
             return waiting("leaving", "FRR still serves it") if now else NOTHING
         if problem := next((item for item in served.problems if item.vrf == self.name), None):
             return broken("refused" if now is None else "problem", str(problem))
-        if now is not None and now.vni == wanted.vni:
+        behind = served.generation < self._generation()
+        if not behind and served.serves(wanted.name, wanted.vni):
             return well("served" if wanted.vni else "route-maps")
-        text = "not served" if now is None else f"VNI {now.vni}"
-        if served.generation >= self._generation() and served.problems:
-            return broken(text, str(served.problems[0]))
-        return waiting(text, f"FRR does not serve VNI {wanted.vni} yet")
+        text = self._not_yet(now, wanted)
+        # What is wrong with another VRF does not explain this one.
+        general = next((item for item in served.problems if not item.vrf), None)
+        if general is not None:
+            return broken(text, str(general))
+        if behind:
+            late = f"netop-frr-templater has not come to generation {self._generation()} yet"
+            return waiting(text, late)
+        what = f"VNI {wanted.vni}" if wanted.vni else "its route-maps"
+        return waiting(text, f"FRR does not serve {what} yet")
+
+    def _not_yet(self, now: ServedVrf | None, wanted: DesiredVrf) -> str:
+        """Say in a word what FRR has instead of what is wanted."""
+        if now is None:
+            return "not served"
+        return "behind" if now.vni == wanted.vni else f"VNI {now.vni or '-'}"
 
     def _bgp(self, wanted: DesiredVrf | None) -> Finding:
         sessions = self.documents.sessions

@@ -120,6 +120,43 @@ def test_what_frr_refused_is_told() -> None:
     assert vrf_of(view, "red").trouble == "frr.conf: line 12: unknown command"
 
 
+def test_a_change_that_frr_has_not_taken_over_is_under_way() -> None:
+    documents = well_documents()
+    assert documents.served is not None
+    served = dataclasses.replace(documents.served, generation=16)
+    red = vrf_of(view_of(dataclasses.replace(documents, served=served)), "red")
+    assert (red.health, red.frr.text) == (Health.WAITING, "behind")
+    assert red.trouble == "netop-frr-templater has not come to generation 17 yet"
+
+
+def test_a_vrf_that_frr_is_about_to_let_go_of_is_not_served() -> None:
+    documents = well_documents()
+    assert documents.served is not None
+    served = dataclasses.replace(documents.served, leaving=("red",))
+    red = vrf_of(view_of(dataclasses.replace(documents, served=served)), "red")
+    assert (red.health, red.trouble) == (Health.WAITING, "FRR does not serve VNI 5001 yet")
+
+
+def test_a_vrf_is_not_blamed_for_what_is_wrong_with_another() -> None:
+    documents = well_documents()
+    assert documents.served is not None
+    problems = (Problem("VRF blue", "FRR cannot serve it", vrf="blue"),)
+    served = dataclasses.replace(documents.served, vrfs=(), problems=problems)
+    view = view_of(dataclasses.replace(documents, served=served))
+    assert vrf_of(view, "blue").trouble == "VRF blue: FRR cannot serve it"
+    assert vrf_of(view, "red").frr.reason == "FRR does not serve VNI 5001 yet"
+    assert vrf_of(view, "mgmt_vrf").frr.reason == "FRR does not serve its route-maps yet"
+
+
+def test_what_keeps_all_of_frr_back_is_told_of_each_vrf() -> None:
+    documents = well_documents()
+    assert documents.served is not None
+    problems = (Problem("frr.service", "the reload failed"),)
+    served = dataclasses.replace(documents.served, generation=16, problems=problems)
+    red = vrf_of(view_of(dataclasses.replace(documents, served=served)), "red")
+    assert (red.health, red.trouble) == (Health.BROKEN, "frr.service: the reload failed")
+
+
 def test_an_interface_that_does_not_exist_may_come_yet() -> None:
     documents = well_documents()
     assert documents.attached is not None
