@@ -200,7 +200,7 @@ class CrdWatcher:
         lasting = replace(basis, settings=plain, resources=merged.resources).since(known)
         unreadable = (each.problem for each in found.unreadable)
         self._rejected = (*unreadable, *found.problems, *merged.rejected)
-        rejected = (*self._rejected, *settings.problems)
+        rejected = (*self._rejected, *settings.problems, *self._settings_refused())
         draft = Desired(0, found.source, self._note, settings.node, merged.vrfs, rejected)
         before = self._publisher.published
         try:
@@ -219,6 +219,13 @@ class CrdWatcher:
         else:
             self._retry_at = None
             self._backoff.reset()
+
+    def _settings_refused(self) -> Iterator[Problem]:
+        """Yield what is wrong with config.yaml as a whole, for those who read desired.json."""
+        if self._settings_trouble:
+            path = str(self._settings_path)
+            reason = self._settings_trouble.removeprefix(path).lstrip(": ")
+            yield Problem(path, reason, message=Message.CONFIGURATION_UNUSABLE)
 
     def _tell_change(self, before: Desired | None, after: Desired) -> None:
         told = f"generation {after.generation} from {after.source}: {difference(before, after)}"

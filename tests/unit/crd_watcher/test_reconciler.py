@@ -263,11 +263,14 @@ def test_config_yaml_gone_or_unusable_leaves_the_settings_of_before(
     report = node.run(after=30)
     assert "the settings of before stay in force" in report.status
     assert node.vrfs() == {"blue": ["blue"], "red": ["red-a"]}
+    (told,) = node.desired().rejected
+    assert str(told) in report.status.replace(f"{node.config} is gone", f"{node.config}: is gone")
     node.configure("vnimap: {blue: 200}")
     node.run()
     report = node.run(after=30)
     assert "rejected 1: VRFRouteConfiguration red-a" in report.status
     assert node.vrfs() == {"blue": ["blue"]}
+    assert [problem.resource for problem in node.desired().rejected] == ["red-a"]
 
 
 def test_a_boot_with_an_unusable_config_yaml_goes_on_with_the_settings_of_before(
@@ -280,7 +283,7 @@ def test_a_boot_with_an_unusable_config_yaml_goes_on_with_the_settings_of_before
     report = node.run()
     assert "the settings of before stay in force" in report.status
     assert node.vrfs() == {"red": ["red-a"]}
-    assert node.desired().generation == 1
+    assert [problem.subject for problem in node.desired().rejected] == [str(node.config)]
     node.config.unlink()
     node.boot()
     assert node.run().status == f"waiting for {node.config}"
