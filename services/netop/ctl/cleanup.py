@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -182,10 +183,15 @@ class Node:
         self.command(["systemctl", "stop", "netop.target", *_SERVICES])
         own = self.links.observe(NOTHING.node, no_tables).own
         Release(self.files, self.frr, self.command, self.adopt).release(tuple(own))
+        # Descriptors in systemd's keeping and documents tell of what is no more. Before the
+        # links: a start with links and with nothing published has them wait for FRR; and a
+        # run that ended here is repeated, because links are left. systemd cleans no unit
+        # that has failed, be it of this stop.
+        with suppress(CleanupError):
+            self.command(["systemctl", "reset-failed", *_SERVICES])
+        self.command(["systemctl", "clean", "--what=runtime", "--what=fdstore", *_SERVICES])
         self._clean_links()
         self.filters.remove(list(self.filters.where().values()))
-        # Descriptors in systemd's keeping and documents tell of what is no more.
-        self.command(["systemctl", "clean", "--what=runtime", "--what=fdstore", *_SERVICES])
 
     def _clean_links(self) -> None:
         for _ in range(ROUNDS):

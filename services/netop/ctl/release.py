@@ -63,24 +63,35 @@ class Release:
         """Have FRR let go of netop's sections and of the links `own`.
 
         What frr.conf says does not tell what FRR has: an earlier run may have written it,
-        and its reload have failed. Raises CleanupError, OSError.
+        and its reload have failed. A FRR that is stopped has nothing, and reads a clean file
+        when it starts. Raises CleanupError, OSError.
         """
         text = self.files.read()
         clean = text is None or without_sections(text) == text
-        if clean and not (own and self._runs()):
+        if clean and not own:
+            return
+        if not self._runs():
+            if text is not None and not clean:
+                self._write(without_sections(text))
             return
         self._lines()  # finds a dead or hung FRR before anything is changed
         gone = frozenset(link.name for link in own if link.attributes.kind == Kind.VRF)
         self._asked(self.frr.dismiss(gone))
         failure = ""
         if text is not None:
-            self.files.write(without_sections(text))
-            self.adopt(self.files.configuration)
+            self._write(without_sections(text))
             failure = self._reload()
-        if failure and not clean:
+        if text is not None and failure and not clean:
+            if not own:
+                # Only the sections tell the next run that FRR may still have them.
+                self._write(text)
             raise CleanupError(f"{failure}; {_REMEDY}")
         # Without a section, it may be the operator's own text that FRR does not take.
         self._check(frozenset(link.name for link in own), failure)
+
+    def _write(self, text: str) -> None:
+        self.files.write(text)
+        self.adopt(self.files.configuration)
 
     def _runs(self) -> bool:
         show = ["systemctl", "show", "--property=ActiveState", "--value", "frr.service"]

@@ -124,9 +124,9 @@ def test_it_removes_what_is_netops_and_nothing_else(world: World) -> None:
     assert "vr.blue" not in text
     assert world.story == [
         "systemctl stop",
-        "dismiss vr.blue vr.red",
+        "systemctl show", "dismiss vr.blue vr.red",
         "chown frr.conf", "systemctl reload", "systemctl reload", "systemctl reload",
-        "systemctl clean",
+        "systemctl reset-failed", "systemctl clean",
     ]  # fmt: skip
     assert world.node.look().told() == []
 
@@ -180,6 +180,36 @@ def test_a_frr_that_does_not_answer_keeps_the_links_and_one_that_is_stopped_does
     failed.frr.state = "inactive"
     failed.node.clean()
     assert failed.node.look().told() == []
+
+
+def test_a_frr_that_cannot_start_keeps_nothing(world: World) -> None:
+    world.frr.state = "failed"
+    world.node.clean()
+    assert world.node.look().told() == []
+    assert "systemctl reload" not in world.story
+    assert "chown frr.conf" in world.story
+
+
+def test_a_run_that_ends_before_the_documents_are_gone_is_repeated(world: World) -> None:
+    world.refuse = "clean"
+    with pytest.raises(CleanupError, match="clean: refused"):
+        world.node.clean()
+    assert "vr.red" in world.kernel.names()
+    world.refuse = ""
+    world.node.clean()
+    assert world.story.count("systemctl clean") == 2
+    assert world.node.look().told() == []
+
+
+def test_sections_that_frr_did_not_let_go_of_are_found_again_without_links(world: World) -> None:
+    world.kernel, world.refuse = working({}), "reload"
+    before = (world.directory / "frr.conf").read_text(encoding="utf-8")
+    with pytest.raises(CleanupError, match="reload: refused"):
+        world.node.clean()
+    assert (world.directory / "frr.conf").read_text(encoding="utf-8") == before
+    world.refuse = ""
+    world.node.clean()
+    assert world.node.look().told() == []
 
 
 def test_a_reload_that_runs_out_of_time_goes_on_in_the_next(world: World) -> None:
