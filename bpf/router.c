@@ -246,11 +246,16 @@ static __always_inline bool send_to(struct bpf_fib_lookup *route)
  * that it finds to a checksum over the whole packet (CHECKSUM_COMPLETE), and at the veth it
  * takes out those that it wrote (bpf_push_mac_rcsum, __dev_forward_skb2). Were they others,
  * it would call the network card's checksum wrong.
+ *
+ * But a next hop with a group's address (a cluster that shares a MAC address) is the kernel's
+ * alone to write: it drops what is redirected with such an address in the frame already.
  */
 static __always_inline void address_frame(void *network_header, const struct bpf_fib_lookup *route)
 {
 	struct ethhdr *frame = network_header - ETH_HLEN;
 
+	if (route->dmac[0] & 1)
+		return;
 	__builtin_memcpy(frame->h_dest, route->dmac, ETH_ALEN);
 	__builtin_memcpy(frame->h_source, route->smac, ETH_ALEN);
 }

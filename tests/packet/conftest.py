@@ -75,6 +75,8 @@ NETWORK = """
     route add fd00:18::/32 encap ip6 id 1 dst fd00:b::2 dev out
     route add 10.9.0.0/16 nexthop via 192.168.2.2 nexthop via 192.168.2.3
     neigh add 192.168.2.3 lladdr 02:00:00:00:01:03 dev out nud permanent
+    neigh add 192.168.2.4 lladdr 03:bf:c0:a8:02:04 dev out nud permanent
+    neigh add fd00:b::4 lladdr 03:bf:c0:a8:02:04 dev out nud permanent
 """
 
 

@@ -288,6 +288,14 @@ def test_the_addresses_are_those_that_the_kernel_will_write(bench: Bench) -> Non
         assert result.frame[ADDRESSES] == frame[ADDRESSES]
 
 
+def test_a_next_hop_with_a_groups_address_is_left_to_the_kernel(bench: Bench) -> None:
+    """It drops what is redirected with such an address in the frame (__bpf_redirect_neigh)."""
+    for frame in (frame4("192.168.2.4"), frame6("fd00:b::4")):
+        result = bench.run(frame)
+        assert result.action == TC_ACT_REDIRECT
+        assert result.frame[ADDRESSES] == frame[ADDRESSES]
+
+
 def test_maps_are_laid_out_as_the_guardian_reads_them(bench: Bench) -> None:
     maps = bench.router.maps.values()
 
