@@ -88,6 +88,11 @@ def resource_of(subject: str) -> str:
     return rest.partition(" ")[0] if kind == KIND else ""
 
 
+def origin_of(subject: str) -> str:
+    """Return the file that `subject_of` made a subject with, or an empty text."""
+    return subject.partition(" (")[2].removesuffix(")") if resource_of(subject) else ""
+
+
 def read_resource(body: Field, name: str, origin: str) -> Resource:
     """Return the resource `name` that an object of the API or of a file describes.
 

@@ -61,12 +61,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def explain(name: str, documents: Documents, sources: Sources | None = None) -> Iterator[str]:
-    """Yield the lines about the VRF of that name, or else about the resource; none, nothing."""
+    """Yield the lines about the VRF of that name, and about the resource; none, nothing."""
     view = next((view for view in vrf_views(documents) if view.name == name), None)
     asked = sources or Sources()
     if view is not None:
         yield from _explain_vrf(view, documents, asked)
-    elif documents.desired is not None:
+    if documents.desired is not None:
         yield from _explain_resource(name, documents.desired, documents, asked)
 
 

@@ -53,7 +53,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print the history and return the exit status."""
     try:
-        events = list(parse(read_journal()))
+        events = of_these_numbers(parse(read_journal()))
     except HistoryError as error:
         print(f"netopctl: {error}", file=sys.stderr)
         return 1
@@ -110,6 +110,22 @@ def _texts(field: Field) -> tuple[str, ...]:
     if isinstance(field.value, list):
         return tuple(item.text() for item in field.items())
     return () if field.absent else (field.text(),)
+
+
+def of_these_numbers(events: Iterable[Event]) -> list[Event]:
+    """Return the events, in the journal's order, since generations were last numbered anew.
+
+    They are where the state directory was lost, by a purge for one. crd-watcher numbers them.
+    """
+    kept: list[Event] = []
+    highest = 0
+    for event in events:
+        if event.daemon == "crd-watcher" and event.generation:
+            if event.generation < highest:
+                kept.clear()
+            highest = event.generation
+        kept.append(event)
+    return kept
 
 
 def concerning(events: Iterable[Event], vrf: str | None) -> list[Event]:

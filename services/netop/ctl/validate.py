@@ -14,7 +14,7 @@ from netop.common.problem import Problem
 from netop.common.settings import Settings, SettingsError, read_settings
 from netop.crd_watcher.manifests import manifests_in, read_files
 from netop.crd_watcher.merge import merge
-from netop.crd_watcher.resource import resource_of
+from netop.crd_watcher.resource import origin_of, resource_of
 from netop.crd_watcher.snapshot import Snapshot
 from netop.ctl.places import line_of_field, line_of_object
 
@@ -73,9 +73,8 @@ def validate(paths: Sequence[Path], config: Path | None) -> tuple[list[Complaint
     snapshot = read_files(files)
     settings = _settings(config, snapshot, complaints)
     merged = merge(snapshot.resources, settings)
-    origins = {resource.name: resource.origin for resource in snapshot.resources}
     complaints += _unreadable(snapshot)
-    complaints += _rejected((*snapshot.problems, *merged.rejected), origins)
+    complaints += _rejected((*snapshot.problems, *merged.rejected))
     return sorted(set(complaints)), len(snapshot.resources) - len(merged.rejected)
 
 
@@ -110,17 +109,18 @@ def _unreadable(snapshot: Snapshot) -> Iterator[Complaint]:
         yield _complaint(each.origin, each.name, each.problem)
 
 
-def _rejected(problems: Iterable[Problem], origins: dict[str, str]) -> Iterator[Complaint]:
+def _rejected(problems: Iterable[Problem]) -> Iterator[Complaint]:
     for problem in problems:
-        name = resource_of(problem.subject)
-        yield _complaint(origins.get(name, problem.subject), name, problem)
+        origin = origin_of(problem.subject) or problem.subject
+        yield _complaint(origin, resource_of(problem.subject), problem)
 
 
 def _complaint(origin: str, name: str, problem: Problem) -> Complaint:
-    # What has no name says itself at which line it stands; the last one is the nearest.
+    # What has no name, or one that stands twice, says itself at which line it stands; the last
+    # one is the nearest.
     lines = _LINE.findall(problem.reason)
     line = int(lines[-1]) if lines else 1
-    if name:
+    if name and not (lines and problem.field == "metadata.name"):
         try:
             line = line_of_object(Path(origin).read_text(encoding="utf-8-sig"), name, problem.field)
         except (OSError, UnicodeDecodeError):

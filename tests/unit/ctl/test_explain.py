@@ -165,6 +165,15 @@ def test_a_rejected_resource_says_why(documents: Documents) -> None:
     ]
 
 
+def test_a_rejected_resource_is_not_hidden_by_a_vrf_of_its_name(documents: Documents) -> None:
+    assert documents.desired is not None
+    problem = Problem("VRFRouteConfiguration red (r.yaml)", "is in no vnimap", "spec.vrf", "redd")
+    desired = dataclasses.replace(documents.desired, rejected=(problem,))
+    lines = told("red", dataclasses.replace(documents, desired=desired))
+    assert lines[0] == "VRF red, VNI 5001: served"
+    assert "resource red: rejected" in lines
+
+
 def test_an_unknown_name_is_nothing(documents: Documents) -> None:
     assert told("nobody", documents) == []
     assert told("nobody", Documents(None, None, None, None)) == []

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from datetime import UTC
 
-from netop.ctl.history import concerning, latest, parse, told
+from netop.ctl.history import concerning, latest, of_these_numbers, parse, told
 
 START = 1_795_401_228_000_000  # 2026-11-23 02:33:48 UTC
 
@@ -65,6 +65,19 @@ def test_the_diff_is_shown_without_its_heading() -> None:
 def test_only_the_latest_are_told() -> None:
     assert {event.generation for event in latest(parse(JOURNAL), 1)} == {2}
     assert latest(parse(JOURNAL), 0) == []
+
+
+def test_after_a_new_installation_only_its_own_story_is_told() -> None:
+    again = [
+        entry(86_400, "crd-watcher", "generation 1 from manifests: added red", generation="1"),
+        entry(86_401, "netlink-reconciler", "red: made vr.red", generation="1", vrf="red"),
+    ]
+    events = latest(of_these_numbers(parse("\n".join([JOURNAL, *again]))), 10)
+    assert [event.sentence for event in events] == [
+        "generation 1 from manifests: added red",
+        "red: made vr.red",
+    ]
+    assert of_these_numbers(parse(JOURNAL)) == list(parse(JOURNAL))
 
 
 def test_a_vrf_is_found_in_fields_sentences_and_diffs() -> None:

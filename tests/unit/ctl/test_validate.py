@@ -56,6 +56,14 @@ def test_a_field_that_is_missing_is_told_at_what_should_have_it(tmp_path: Path) 
     assert line.startswith("a.yaml:6: red-a: spec.seq: ")
 
 
+def test_a_name_that_stands_twice_is_told_at_the_second(tmp_path: Path) -> None:
+    written(tmp_path, "a.yaml", GOOD + "---\n" + GOOD)
+    written(tmp_path, "b.yaml", "# mine\n" + GOOD)
+    here, there = told(tmp_path)
+    assert here.startswith("a.yaml:13: red-a: metadata.name: the one at line 13 is the second")
+    assert there.startswith("b.yaml:1: red-a: metadata.name: the one at line 1 is the second")
+
+
 def test_objects_of_a_list_are_found(tmp_path: Path) -> None:
     inner = "".join(f"  {line}\n" for line in GOOD.replace("seq: 10", "seq: 0").splitlines())
     written(tmp_path, "a.yaml", f"apiVersion: v1\nkind: List\nitems:\n- {inner[2:]}")
