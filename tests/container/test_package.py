@@ -154,6 +154,29 @@ def test_an_upgrade_respects_what_was_switched_off(netop: NetopNode, deb: Path) 
     assert enabled.stdout.split() == ["disabled", "enabled"]
 
 
+def test_an_upgrade_leaves_a_frozen_node_alone(netop: NetopNode, deb: Path) -> None:
+    netop.provision()
+    netop.await_active()
+    netop.node.run("systemctl mask --runtime --now netop.target")
+    netop.node.run(f"{APT} install {newer(netop.node, deb)}")
+    netop.node.run("sleep 2")
+    assert netop.active() == set()
+    netop.node.run("systemctl unmask --runtime netop.target && systemctl start netop.target")
+    netop.await_active()
+
+
+def test_an_upgrade_leaves_running_what_was_started_by_hand(netop: NetopNode, deb: Path) -> None:
+    netop.node.run("systemctl disable --now netop.target")
+    netop.provision()
+    netop.node.run("systemctl start netop.target")
+    netop.await_active()
+    before = netop.pids()
+    netop.node.run(f"{APT} install {newer(netop.node, deb)}")
+    netop.await_active()
+    after = netop.pids()
+    assert all(before[daemon] != after[daemon] for daemon in DAEMONS)
+
+
 def test_the_credential_is_for_the_crd_watcher_alone(netop: NetopNode) -> None:
     netop.node.write("/etc/netop/kubeconfig", "", mode=0o600)
     netop.node.run("systemd-tmpfiles --create netop.conf")
