@@ -15,6 +15,8 @@ from watchdog.observers.inotify import InotifyEmitter
 from watchdog.observers.inotify_buffer import InotifyBuffer
 from watchdog.observers.inotify_c import InotifyEvent
 
+from netop.common.symlinks import Stamp, holders, stamps
+
 # All but opening and reading: a daemon that woke itself by reading would never sleep, and one
 # that woke for each program which opens a file directly below /etc would not either.
 _CHANGES: tuple[type[FileSystemEvent], ...] = (
@@ -79,7 +81,8 @@ class FileWatch(FileSystemEventHandler):
     """Calls `changed` whenever one of `paths`, or a file directly in one of them, changes.
 
     A path that does not exist yet is waited for at its nearest ancestor that does; a
-    directory that is removed and made again, or swapped, is found again. `changed` is called in the
+    directory that is removed and made again, or swapped, is found again;
+    so is what stands behind a symbolic link. `changed` is called in the
     observer's thread, possibly without need: it only means "look again".
     """
 
@@ -88,6 +91,7 @@ class FileWatch(FileSystemEventHandler):
         self._changed = changed
         self._observer = _Observer(_Emitter)
         self._watches: dict[Path, tuple[ObservedWatch, object]] = {}
+        self._stamps: tuple[Stamp, ...] = ()
 
     def start(self) -> None:
         """Begin to watch; what is there already is the caller's to read after this."""
@@ -97,6 +101,7 @@ class FileWatch(FileSystemEventHandler):
         self._aim()
         # A directory made meanwhile is found here.
         self._aim()
+        self._relinked()
 
     def stop(self) -> None:
         """End the observer's threads."""
@@ -106,12 +111,19 @@ class FileWatch(FileSystemEventHandler):
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by watchdog, in its thread."""
         touched = [Path(os.fsdecode(path)) for path in (event.src_path, event.dest_path) if path]
-        if not any(self._concerns(path) for path in touched):
-            return
+        relinked = self._relinked()
+        concerned = any(self._concerns(path) for path in touched)
         # A directory that was made anew may have the number of the old one.
         gone = touched if isinstance(event, events.DirDeletedEvent) else ()
-        if self._aim(gone) or not self._tells_of_an_entry(event):
+        aimed = (concerned or relinked) and self._aim(gone)
+        if aimed or relinked or (concerned and not self._tells_of_an_entry(event)):
             self._changed()
+
+    def _relinked(self) -> bool:
+        """Return whether what stands behind symbolic links is not what it was."""
+        with self._observer.lock:
+            before, self._stamps = self._stamps, stamps(self._paths)
+            return before != self._stamps
 
     def _tells_of_an_entry(self, event: FileSystemEvent) -> bool:
         """Return whether a directory has changed in no more than what is in it.
@@ -141,6 +153,7 @@ class FileWatch(FileSystemEventHandler):
             wanted = {self._nearest(path) for path in self._paths}
             # The parents too: they tell when the directory itself is removed and made again.
             wanted |= {directory.parent for directory in wanted}
+            wanted |= {place for place in holders(self._paths) if _is_directory(place)}
             before = dict(self._watches)
             for directory in (self._watches.keys() - wanted) | (self._watches.keys() & gone):
                 self._drop(directory)

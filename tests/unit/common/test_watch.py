@@ -78,6 +78,57 @@ def test_a_directory_that_another_one_replaced_is_watched(
         watch.stop()
 
 
+def lay(home: Path, text: str, link: str) -> None:
+    """Write a set of files aside and point the link at it, as git-sync and kubelet do."""
+    (aside := Path(tempfile.mkdtemp(prefix="..", dir=home)) / "set").mkdir()
+    (aside / "config.yaml").write_text(text)
+    (home / ".link").symlink_to(aside)
+    (home / ".link").rename(home / link)
+
+
+@pytest.mark.parametrize(
+    ("watched", "leads_to"),
+    [
+        ("config.yaml", "..data/config.yaml"),
+        ("opt/config.yaml", "../..data/config.yaml"),
+        ("manifests", "..data"),
+        ("opt/manifests", "../..data"),
+    ],
+)
+def test_what_stands_behind_a_link_is_watched(tmp_path: Path, watched: str, leads_to: str) -> None:
+    told = threading.Semaphore(0)
+    lay(tmp_path, "1", "..data")
+    (tmp_path / "opt").mkdir()
+    (tmp_path / watched).symlink_to(leads_to)
+    watch = FileWatch([tmp_path / watched], told.release)
+    watch.start()
+    try:
+        for number in range(2):
+            quiet(told)
+            lay(tmp_path, f"other {number}", "..data")
+            assert told.acquire(timeout=60), "the link leads elsewhere"
+            quiet(told)
+            (tmp_path / "..data" / "config.yaml").write_text(f"edited in place {number}")
+            assert told.acquire(timeout=60), "the file behind it"
+    finally:
+        watch.stop()
+
+
+def test_a_linked_manifest_is_watched(tmp_path: Path) -> None:
+    told = threading.Semaphore(0)
+    lay(tmp_path, "1", "current")
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "red.yaml").symlink_to("../current/config.yaml")
+    watch = FileWatch([tmp_path / "manifests"], told.release)
+    watch.start()
+    try:
+        quiet(told)
+        lay(tmp_path, "other", "current")
+        assert told.acquire(timeout=60)
+    finally:
+        watch.stop()
+
+
 def test_what_lies_beside_a_document_wakes_nobody(tmp_path: Path) -> None:
     """Such as counts that are saved, and the temporary files of whatever is replaced."""
     told = threading.Semaphore(0)
