@@ -115,9 +115,9 @@ class Guardian:
             links = self.kernel.links()
             places = self.kernel.places(sorted(links))
             self._carried = tuple(links[index].name for index in places if places[index].ours)
-        carried = (name for name in self._carried if wishes.may_want(name))
-        names = tuple(dict.fromkeys((*wishes.names, *carried)))
-        return dataclasses.replace(wishes, names=names)
+        # What links.json has once named is its own to let go of.
+        self._carried = tuple(name for name in self._carried if name not in wishes.owners)
+        return wishes.carrying(self._carried)
 
     def _look(self, changes: Changes, names: tuple[str, ...]) -> frozenset[int]:
         """Return the interfaces to look at: those that events named, or else all of them."""

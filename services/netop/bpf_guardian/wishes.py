@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netop.bpf_guardian.plan import wanted_names
@@ -37,10 +37,19 @@ class Wishes:
         """Whether these are all wishes that there are."""
         return self.links_known and self.config_known
 
-    def may_want(self, name: str) -> bool:
-        """Say whether the source that names such interfaces is not known."""
+    def carrying(self, names: Iterable[str]) -> Wishes:
+        """Return these wishes with those of `names` that nobody can say are not wanted."""
+        added = tuple(name for name in names if self._may_want(name) and name not in self.names)
+        problems = self.problems
+        damaged = any(problem.subject == "config.yaml" for problem in problems)
+        if added and not self.config_known and not damaged:
+            problems += (_gone("is not there; what had the program keeps it"),)
+        return replace(self, names=(*self.names, *added), problems=problems)
+
+    def _may_want(self, name: str) -> bool:
+        # bpfInterfaces may name any interface, links.json those of VRFs alone.
         of_a_vrf = name.startswith(("vx.", "br.", "vd."))
-        return not (self.links_known if of_a_vrf else self.config_known)
+        return not self.config_known or (of_a_vrf and not self.links_known)
 
 
 @dataclass
@@ -91,9 +100,7 @@ class WishReader:
             # A node that is not provisioned yet, or the file of one that is was removed.
             if self._interfaces is not None:
                 reason = f"{self.config} is gone; its bpfInterfaces of before stay in force"
-                message = Message.CONFIGURATION_UNUSABLE
-                remedy = "put it back, without bpfInterfaces where none is meant"
-                problems.append(Problem("config.yaml", reason, remedy=remedy, message=message))
+                problems.append(_gone(reason))
             return self._interfaces is not None
         except SettingsError as error:
             message = Message.CONFIGURATION_UNUSABLE
@@ -103,3 +110,9 @@ class WishReader:
         # The rest of the file is crd-watcher's to complain about.
         problems += (item for item in settings.problems if item.field.startswith("bpfInterfaces"))
         return True
+
+
+def _gone(reason: str) -> Problem:
+    remedy = "put it back, without bpfInterfaces where none is meant"
+    message = Message.CONFIGURATION_UNUSABLE
+    return Problem("config.yaml", reason, remedy=remedy, message=message)

@@ -57,6 +57,11 @@ LINKS = {
     5: KernelLink(5, "mgmt0", "veth"),
     6: KernelLink(6, "eth0"),
 }
+MANAGEMENT = {
+    20: KernelLink(20, "mgmt_vrf", "vrf", table=90),
+    21: KernelLink(21, "br.mgmt_vrf", "bridge", master=20),
+    22: KernelLink(22, "vx.200", "vxlan", master=21),
+}
 BRIDGE, VETH = RoutedBy(2, LINKS[2].mac), RoutedBy(4, LINKS[4].mac)
 RED = Links(7, None, None, (LinkedVrf("red", 5001, 50, VrfState.UP, "", ()),), ())
 RED_GONE = Links(8, None, None, (), ())
@@ -156,7 +161,8 @@ class World:
 
     def programs(self) -> dict[str, int]:
         """Return which program stands at our place, by interface name."""
-        return {LINKS[index].name: place.program for index, place in self.kernel.filters.items()}
+        links, filters = self.kernel.table, self.kernel.filters
+        return {links[index].name: place.program for index, place in filters.items()}
 
     def attached(self) -> Attached:
         document = Store(self.root).read(Attached)
@@ -659,6 +665,48 @@ async def test_restart_beside_damaged_sources_takes_the_program_from_nobody(worl
     world.clock.now += GRACE
     await world.pass_()
     assert set(world.programs()) == {"vx.red", "br.red", "vd.red"}
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ("bpfInterfaces: [", "is not YAML"),
+        ("", "is empty"),
+        (None, "config.yaml: is not there; what had the program keeps it; put it back"),
+    ],
+)
+async def test_restart_beside_a_damaged_configuration_keeps_what_only_it_may_have_named(
+    world: World, left: str | None, told: str
+) -> None:
+    """Links of provisioning's own VRFs have names like those of links.json."""
+    world.kernel.table |= MANAGEMENT
+    world.configure("br.mgmt_vrf", "vx.200", "mgmt0")
+    world.publish_links()
+    await world.pass_()
+    before = world.programs()
+    assert len(before) == 6
+    config = world.root / "config.yaml"
+    config.unlink() if left is None else config.write_text(left)
+    world.restart()
+    report = await world.pass_()
+
+    assert world.programs() == before
+    assert told in report.status
+
+    world.publish_links(RED_GONE)
+    await world.pass_()
+    world.clock.now += GRACE
+    report = await world.pass_()
+    assert set(world.programs()) == {"br.mgmt_vrf", "vx.200", "mgmt0"}
+    assert "on 3 of 3 interfaces" in report.status, "links.json is believed all the same"
+
+
+async def test_node_without_config_yaml_is_not_blamed_for_it(world: World) -> None:
+    world.publish_links()
+    await world.pass_()
+    world.restart()
+
+    assert "config.yaml" not in (await world.pass_()).status
 
 
 async def test_restart_without_links_json_leaves_the_links_of_vrfs_as_they_are(
