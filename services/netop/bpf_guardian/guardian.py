@@ -95,6 +95,8 @@ class Guardian:
             if self.router is not None:
                 steps = self._steps(self.router, names, looked_at)
                 outcome = self._apply(self.router, wishes, steps)
+            else:
+                self._see_to_earlier(names, looked_at)
             self._lost = False
         except (RtnetlinkError, BpfError) as error:
             self._lost = True
@@ -206,6 +208,18 @@ class Guardian:
             refused=self._names(refused),
             resting=frozenset(step.link.name for step in steps.attach) & resting,
         )
+
+    def _see_to_earlier(self, names: Sequence[str], looked_at: frozenset[int]) -> None:
+        """Without a program: what an earlier one holds goes on there, or is let go.
+
+        It is no longer in the descriptor store, so nobody can keep its ports up to date.
+        """
+        wanted = {link.index for link in self._links.values() if link.name in names}
+        places = self.kernel.places(sorted(looked_at | wanted))
+        ours = {index: place.program for index, place in places.items() if place.ours}
+        self._held = {index: program for index, program in ours.items() if index in wanted}
+        if looked_at >= self._links.keys():
+            self._detach([self._links[index] for index in ours if index not in wanted])
 
     def _detach(self, links: Sequence[KernelLink]) -> None:
         if not links:

@@ -91,12 +91,8 @@ def status_line(router: Router | None, outcome: Outcome, problems: Sequence[Prob
             if outcome.wishes.sources
             else "waiting for config.yaml or links.json, which name interfaces"
         )
-    elif router is None:
-        first = "without a program yet, the stack routes alone"
     else:
-        wanted = len(outcome.wishes.names)
-        held = sum(1 for link in outcome.links.values() if _is_held(link.name, outcome))
-        first = f"program {router.info.id} on {held} of {wanted} interfaces"
+        first = _progress(router, outcome)
     parts = [first]
     if outcome.wishes.generation:
         parts[0] += f", generation {outcome.wishes.generation}"
@@ -108,6 +104,16 @@ def status_line(router: Router | None, outcome: Outcome, problems: Sequence[Prob
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         parts.append(f"{problems[0]}{more}")
     return "; ".join(parts)
+
+
+def _progress(router: Router | None, outcome: Outcome) -> str:
+    held = sum(1 for link in outcome.links.values() if _is_held(link.name, outcome))
+    where = f"on {held} of {len(outcome.wishes.names)} interfaces"
+    if router is not None:
+        return f"program {router.info.id} {where}"
+    if held:
+        return f"an earlier program goes on {where}"
+    return "without a program yet, the stack routes alone"
 
 
 def tell_attached(journal: Journal, done: Sequence[Attach], owners: Mapping[str, str]) -> None:

@@ -407,6 +407,47 @@ async def test_restart_without_stored_descriptors_replaces_the_program_in_place(
     assert not any("again and again" in sentence for sentence in world.sink.sentences())
 
 
+async def test_program_that_nobody_kept_leaves_what_is_no_longer_wanted(world: World) -> None:
+    world.configure("mgmt0")
+    world.kernel.filters[6] = Place(5, "somebody")
+    await world.pass_()
+    world.configure()
+    world.restart(keep_descriptors=False)
+    await world.pass_()
+
+    assert world.programs() == {"eth0": 5}
+    assert world.sink.sentences() == ["detached from mgmt0, which is no longer wanted"]
+    assert len(world.compiler.compiled) == 1, "and no program is made for that"
+
+
+async def test_program_that_nobody_kept_goes_on_while_there_is_no_other(world: World) -> None:
+    world.configure("mgmt0", "eth0")
+    world.publish_links()
+    await world.pass_()
+    before = world.router.info.id
+    world.configure("mgmt0")
+    world.compiler.complaint = "/usr/include/linux/pkt_cls.h is missing; apt install linux-libc-dev"
+    world.restart(keep_descriptors=False)
+    report = await world.pass_()
+    everywhere = dict.fromkeys(("vx.red", "br.red", "vd.red", "mgmt0"), before)
+    assert world.programs() == everywhere
+    assert {item.interface: item.program for item in world.attached().interfaces} == everywhere
+    assert report.status.startswith("an earlier program goes on on 4 of 4 interfaces")
+    assert "apt install linux-libc-dev" in report.status
+
+    del world.kernel.filters[5]
+    world.events.tell(5)
+    report = await world.pass_()
+    assert "goes on on 3 of 4 interfaces" in report.status
+
+    world.compiler.complaint = ""
+    world.clock.now += report.retry or 0.0
+    await world.pass_()
+    await world.pass_()
+    assert world.programs() == dict.fromkeys(everywhere, world.router.info.id)
+    assert not any("filter was gone" in sentence for sentence in world.sink.sentences())
+
+
 async def test_changed_source_replaces_the_program_and_keeps_the_counters(world: World) -> None:
     world.publish_links()
     await world.pass_()
