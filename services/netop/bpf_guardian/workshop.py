@@ -46,6 +46,7 @@ class Workshop:
     complaint: Complaint | None = None
     _task: asyncio.Task[Router | None] | None = None
     _refused: str = ""
+    _refusal: Complaint | None = None
     _retry_at: float = 0.0
 
     def wanted(self) -> str:
@@ -64,7 +65,7 @@ class Workshop:
     def begin(self, source: str, kept: Mapping[str, Map], ports: LivePorts) -> None:
         """Start to make the program, unless that is under way or of no use."""
         if source == self._refused:
-            self._retry_at = 0.0
+            self._retry_at, self.complaint = 0.0, self._refusal
         elif self._task is None and self.clock() >= self._retry_at:
             self._retry_at = 0.0
             self._task = asyncio.create_task(self._make(source, kept, ports))
@@ -105,7 +106,8 @@ class Workshop:
         except RefusedError as error:
             self._refused, self._retry_at = source, 0.0
             reason = f"{source} was refused: {error}"
-            self.complaint = Complaint(reason, Message.PROGRAM_REFUSED, "mend or reinstall it")
+            self._refusal = Complaint(reason, Message.PROGRAM_REFUSED, "mend or reinstall it")
+            self.complaint = self._refusal
             return None
         except (CompileError, BpfError, UnfitError, RtnetlinkError, OSError) as error:
             self._retry_at = self.clock() + self.backoff.next()

@@ -542,6 +542,34 @@ async def test_program_that_does_wrong_is_refused_and_the_old_one_goes_on(
     assert "refused" not in (await world.pass_()).status
 
 
+async def test_refusal_is_told_again_when_the_source_comes_back(world: World) -> None:
+    world.configure("mgmt0")
+    await world.pass_()
+    world.libbpf.behaviours[marker("wrong\n")] = dropping_arp
+    (world.root / "router.c").write_text("wrong\n")
+    await world.pass_()
+    (world.root / "router.c").write_text("version 1\n")
+    await world.pass_()
+    (world.root / "router.c").write_text("wrong\n")
+
+    assert "was refused: ARP" in (await world.pass_()).status
+    assert [problem.subject for problem in world.attached().problems] == ["router.c"]
+
+
+async def test_refusal_is_told_again_when_something_is_wanted_again(world: World) -> None:
+    world.libbpf.behaviours[marker("version 1\n")] = dropping_arp
+    world.configure("mgmt0")
+    await world.pass_()
+    world.configure()
+    await world.pass_()
+    world.clock.now += GRACE
+    assert "refused" not in (await world.pass_()).status
+    world.configure("mgmt0")
+
+    assert "was refused: ARP" in (await world.pass_()).status
+    assert len(world.compiler.compiled) == 1
+
+
 async def test_first_program_that_does_wrong_is_never_attached(world: World) -> None:
     world.publish_links()
     world.libbpf.behaviours[marker("version 1\n")] = dropping_arp
