@@ -261,7 +261,10 @@ class Guardian:
         )
 
     def _retry(self, outcome: Outcome, problems: Sequence[Problem], now: float) -> float | None:
-        delays = [self.fights.next_look(now), self.workshop.retry(), self.grace.next_end(now)]
+        delays = [self.fights.next_look(now), self.grace.next_end(now)]
+        if not outcome.failure:
+            # Else nobody got as far as to begin an attempt that is due, and it stays due.
+            delays.append(self.workshop.retry())
         unwritten = any(problem.subject == "attached.json" for problem in problems)
         if outcome.failure or outcome.refused or unwritten:
             delays.append(self.backoff.next())

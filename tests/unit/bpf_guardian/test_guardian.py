@@ -637,6 +637,16 @@ async def test_attempt_that_nobody_needs_any_more_is_not_due_for_ever(world: Wor
     assert (await world.pass_()).retry is None
 
 
+async def test_attempt_that_a_silent_kernel_prevents_is_not_due_for_ever(world: World) -> None:
+    """The time of the next attempt has come, and nobody gets as far as to begin it."""
+    world.clock.now += await failed_once(world) + 1
+    world.kernel.lost = 3
+    delays = [(await world.pass_()).retry for _ in range(3)]
+
+    assert all(delay is not None and delay > 0 for delay in delays)
+    assert "compiling" in (await world.pass_()).status
+
+
 async def test_refused_program_is_not_due_for_ever_after_one_that_did_not_compile(
     world: World,
 ) -> None:
