@@ -36,6 +36,7 @@ from tests.packet.namespace import fresh_network, run
 
 PATIENCE = 60.0  # a busy machine; the usual is some milliseconds, which `make bench` measures
 PARENT = "ffff:fff2"
+KEEP_ALL = "1,6 0 0 4294967295"  # the bytecode of a classic filter
 
 
 class Keeper:
@@ -97,8 +98,8 @@ def programs(interface: str) -> dict[int, int]:
     return found
 
 
-def tc(arguments: str) -> None:
-    subprocess.run(["tc", *arguments.split()], check=True)
+def tc(arguments: str, *with_blanks: str) -> None:
+    subprocess.run(["tc", *arguments.split(), *with_blanks], check=True)
 
 
 @pytest.fixture
@@ -204,6 +205,30 @@ async def test_another_kind_of_filter_in_our_place_is_replaced(node: Node) -> No
     await node.until(lambda: programs("one") == {PRIORITY: node.program})
 
     assert socket.if_nametoindex("one") == before
+    assert "attached to one, because another filter stood in its place" in node.told
+
+
+@pytest.mark.parametrize(
+    "filter_", [("u32 match u32 0 0 classid 1:1",), ("handle 7 bpf bytecode", KEEP_ALL)]
+)
+async def test_another_kind_of_filter_that_was_there_first_is_told_of(
+    home: Path, filter_: tuple[str, ...]
+) -> None:
+    tc("qdisc add dev one clsact")
+    tc(f"filter add dev one ingress pref {PRIORITY} protocol ip {filter_[0]}", *filter_[1:])
+    async with running(home, Keeper()) as node:
+        assert programs("one") == programs("two") == {PRIORITY: node.program}
+        assert "attached to one, because another filter stood in its place" in node.told
+        assert "attached to two, because the interface is new to it" in node.told
+
+
+async def test_bpf_filter_under_another_handle_is_left_alone(home: Path) -> None:
+    tc("qdisc add dev one clsact")
+    tc(f"filter add dev one ingress pref {PRIORITY} handle 7 bpf bytecode", KEEP_ALL)
+    async with running(home, Keeper()) as node:
+        assert programs("one") == {PRIORITY: node.program}
+        assert len(filters("one")) == 2
+        assert not any("stood in its place" in sentence for sentence in node.told)
 
 
 async def test_another_program_in_our_place_is_replaced(node: Node) -> None:
@@ -213,7 +238,7 @@ async def test_another_program_in_our_place_is_replaced(node: Node) -> None:
     kernel.attach([socket.if_nametoindex("one")], other)
     await node.until(lambda: programs("one") == {PRIORITY: node.program})
 
-    assert "attached to one, because another program stood in its place" in node.told
+    assert "attached to one, because another filter stood in its place" in node.told
 
 
 async def test_filters_at_other_priorities_are_left_alone(node: Node) -> None:

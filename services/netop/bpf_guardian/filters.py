@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from netop.bpf_guardian.rtnetlink import Rtnetlink, refusal
@@ -52,6 +52,16 @@ class Place:
         return self.name == FILTER_NAME
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """What came of attaching, by ifindex: why the kernel `refused`, and what had to be `cleared`
+    of filters that `places` does not see, of another kind or protocol.
+    """
+
+    refused: Mapping[int, str] = field(default_factory=dict)
+    cleared: frozenset[int] = frozenset()
+
+
 def places(rtnetlink: Rtnetlink, indexes: Sequence[int]) -> dict[int, Place]:
     """Return what stands at our place, by ifindex; nothing there, no entry.
 
@@ -68,11 +78,10 @@ def places(rtnetlink: Rtnetlink, indexes: Sequence[int]) -> dict[int, Place]:
     return found
 
 
-def attach(rtnetlink: Rtnetlink, indexes: Sequence[int], program: int) -> dict[int, str]:
+def attach(rtnetlink: Rtnetlink, indexes: Sequence[int], program: int) -> Attempt:
     """Put `program`, a descriptor, in our place, whatever stands there.
 
-    A program of ours is replaced without a gap. Returns why not, by ifindex, where the
-    kernel refused. Raises RtnetlinkError.
+    A program of ours is replaced without a gap. Raises RtnetlinkError.
     """
     requests = [request for index in indexes for request in _attach(index, program)]
     answers = rtnetlink.batch(requests)
@@ -86,7 +95,8 @@ def attach(rtnetlink: Rtnetlink, indexes: Sequence[int], program: int) -> dict[i
             taken.append(index)
         else:
             refused[index] = _reason(qdisc, filter_)
-    return refused | _take(rtnetlink, taken, program)
+    second = _take(rtnetlink, taken, program)
+    return Attempt({**refused, **second.refused}, second.cleared)
 
 
 def detach(rtnetlink: Rtnetlink, indexes: Sequence[int]) -> None:
@@ -94,10 +104,8 @@ def detach(rtnetlink: Rtnetlink, indexes: Sequence[int]) -> None:
     rtnetlink.batch([_filter(RTM_DELTFILTER, index, NLM_F_ACK) for index in indexes])
 
 
-def _take(rtnetlink: Rtnetlink, indexes: Sequence[int], program: int) -> dict[int, str]:
+def _take(rtnetlink: Rtnetlink, indexes: Sequence[int], program: int) -> Attempt:
     """Clear our priority, which holds a filter of another kind, and put the program there."""
-    if not indexes:
-        return {}
     requests = []
     for index in indexes:
         everything = _filter(RTM_DELTFILTER, index, NLM_F_ACK)
@@ -105,8 +113,12 @@ def _take(rtnetlink: Rtnetlink, indexes: Sequence[int], program: int) -> dict[in
         everything["handle"], everything["info"], everything["attrs"] = 0, PRIORITY << 16, []
         requests += [everything, _set_filter(index, program)]
     answers = rtnetlink.batch(requests)
-    errors = ((index, refusal(answers[2 * at + 1])) for at, index in enumerate(indexes))
-    return {index: _reason(None, error) for index, error in errors if error is not None}
+    deleted = zip(indexes, map(refusal, answers[::2]), strict=True)
+    attached = zip(indexes, map(refusal, answers[1::2]), strict=True)
+    return Attempt(
+        {index: _reason(None, error) for index, error in attached if error is not None},
+        frozenset(index for index, error in deleted if error is None),
+    )
 
 
 def _attach(index: int, program: int) -> tuple[Any, Any]:

@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netop.bpf_guardian.events import Changes
 from netop.bpf_guardian.fdstore import FdStore
 from netop.bpf_guardian.fights import Fights
+from netop.bpf_guardian.filters import Attempt
 from netop.bpf_guardian.grace import Grace
 from netop.bpf_guardian.kernel import Kernel
 from netop.bpf_guardian.libbpf import BpfError, Libbpf
 from netop.bpf_guardian.links import KernelLink, LinkTable
-from netop.bpf_guardian.plan import Observed, Plan, plan
+from netop.bpf_guardian.plan import Cause, Observed, Plan, plan
 from netop.bpf_guardian.program import Router, clear_port, read_ports, set_port
 from netop.bpf_guardian.rtnetlink import RtnetlinkError
 from netop.bpf_guardian.telling import Outcome, attached_document, status_line, tell_attached
@@ -191,8 +192,14 @@ class Guardian:
         for index, routed_by in steps.set_ports:
             set_port(self.libbpf, router, index, routed_by)
         indexes = [step.link.index for step in due]
-        refused = self.kernel.attach(indexes, router.descriptor) if due else {}
-        done = [step for step in due if step.link.index not in refused]
+        attempt = self.kernel.attach(indexes, router.descriptor) if due else Attempt()
+        done = [
+            dataclasses.replace(step, cause=Cause.REPLACED)
+            if step.link.index in attempt.cleared
+            else step
+            for step in due
+            if step.link.index not in attempt.refused
+        ]
         for step in done:
             self._held[step.link.index] = router.info.id
             self.tally.add(Count.BPF_ATTACHMENTS, step.cause.label)
@@ -205,7 +212,7 @@ class Guardian:
         return Outcome(
             wishes,
             waiting=tuple(name for name in steps.waiting if name in wishes.names),
-            refused=self._names(refused),
+            refused=self._names(attempt.refused),
             resting=frozenset(step.link.name for step in steps.attach) & resting,
         )
 
@@ -230,7 +237,7 @@ class Guardian:
             sentence = f"detached from {link.name}, which is no longer wanted"
             self.journal.info(sentence, interface=link.name)
 
-    def _names(self, refused: dict[int, str]) -> dict[str, str]:
+    def _names(self, refused: Mapping[int, str]) -> dict[str, str]:
         return {
             self._links[index].name: reason
             for index, reason in refused.items()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from netop.bpf_guardian import filters, live
-from netop.bpf_guardian.filters import Place
+from netop.bpf_guardian.filters import Attempt, Place
 from netop.bpf_guardian.links import LinkTable, all_links, refreshed
 from netop.bpf_guardian.proof import Port
 from netop.bpf_guardian.rtnetlink import Rtnetlink
@@ -28,8 +28,8 @@ class Kernel(Protocol):
         """Return what stands at our place, by ifindex."""
         ...
 
-    def attach(self, indexes: Sequence[int], program: int) -> dict[int, str]:
-        """Put a program in our place; return why not, by ifindex."""
+    def attach(self, indexes: Sequence[int], program: int) -> Attempt:
+        """Put a program in our place; return what came of it."""
         ...
 
     def detach(self, indexes: Sequence[int]) -> None:
@@ -59,8 +59,8 @@ class RtnetlinkKernel:
         """Return what stands at our place, by ifindex."""
         return filters.places(self._rtnetlink, indexes)
 
-    def attach(self, indexes: Sequence[int], program: int) -> dict[int, str]:
-        """Put a program in our place; return why not, by ifindex."""
+    def attach(self, indexes: Sequence[int], program: int) -> Attempt:
+        """Put a program in our place; return what came of it."""
         return filters.attach(self._rtnetlink, indexes, program)
 
     def detach(self, indexes: Sequence[int]) -> None:

@@ -20,7 +20,7 @@ class Cause(StrEnum):
     NEW = "the interface is new to it"
     CHANGED = "the program has changed"
     GONE = "the filter was gone"
-    REPLACED = "another program stood in its place"
+    REPLACED = "another filter stood in its place"
 
     @property
     def repair(self) -> bool:

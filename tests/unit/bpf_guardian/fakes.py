@@ -15,7 +15,7 @@ from netop.bpf_guardian.compile import map_references, replace_maps
 from netop.bpf_guardian.compiler import Compiled, CompileError
 from netop.bpf_guardian.decisions import Decision, FibResult
 from netop.bpf_guardian.events import Changes
-from netop.bpf_guardian.filters import FILTER_NAME, Place
+from netop.bpf_guardian.filters import FILTER_NAME, Attempt, Place
 from netop.bpf_guardian.libbpf import (
     PROGRAM_SCHED_CLS,
     BpfError,
@@ -215,6 +215,7 @@ class FakeKernel:
     libbpf: FakeLibbpf | None = None
     ports: tuple[Port, ...] = ()
     refused: dict[int, str] = field(default_factory=dict)
+    unseen: set[int] = field(default_factory=set)  # where filters of another kind stand
     lost: int = 0
     log: list[str] = field(default_factory=list)
 
@@ -232,7 +233,7 @@ class FakeKernel:
     def places(self, indexes: Sequence[int]) -> dict[int, Place]:
         return {index: self.filters[index] for index in indexes if index in self.filters}
 
-    def attach(self, indexes: Sequence[int], program: int) -> dict[int, str]:
+    def attach(self, indexes: Sequence[int], program: int) -> Attempt:
         assert self.libbpf is not None
         refused = {index: self.refused[index] for index in indexes if index in self.refused}
         info = self.libbpf.program_info(program)
@@ -240,7 +241,9 @@ class FakeKernel:
             if index not in refused:
                 self.log.append(f"attach {index} {info.id}")
                 self.filters[index] = Place(info.id, FILTER_NAME)
-        return refused
+        cleared = frozenset(index for index in indexes if index in self.unseen)
+        self.unseen -= cleared
+        return Attempt(refused, cleared)
 
     def detach(self, indexes: Sequence[int]) -> None:
         for index in indexes:

@@ -334,6 +334,26 @@ async def test_foreign_filter_elsewhere_is_left_alone(world: World) -> None:
     assert world.kernel.filters[6] == Place(5, "somebody")
 
 
+async def test_filter_of_another_kind_that_has_to_go_is_told_and_fought_over(
+    world: World,
+) -> None:
+    world.kernel.unseen.add(5)
+    world.configure("mgmt0", "eth0")
+    await world.pass_()
+    told = [(priority, sentence) for priority, sentence, _ in world.sink.entries[-2:]]
+    assert told == [
+        (Priority.INFO, "attached to eth0, because the interface is new to it"),
+        (Priority.NOTICE, "attached to mgmt0, because another filter stood in its place"),
+    ]
+
+    for _ in range(PATIENCE - 1):
+        del world.kernel.filters[5]
+        world.kernel.unseen.add(5)
+        world.events.tell(5)
+        report = await world.pass_()
+    assert "something removes the filter again and again" in report.status
+
+
 async def test_refused_interface_is_named_and_tried_again_while_the_others_go_on(
     world: World,
 ) -> None:

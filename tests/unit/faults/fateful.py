@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from netop.bpf_guardian.filters import Attempt
 from netop.bpf_guardian.links import KernelLink, LinkTable
 from netop.bpf_guardian.rtnetlink import RtnetlinkError
 from netop.common.settings import NodeSettings
@@ -161,7 +162,7 @@ class FatefulFilters(bpf.FakeKernel):
             for link in self.real.links.values()
         }
 
-    def attach(self, indexes: Sequence[int], program: int) -> dict[int, str]:
+    def attach(self, indexes: Sequence[int], program: int) -> Attempt:
         assert self.fate is not None
         refused: dict[int, str] = {}
         for index in indexes:
@@ -169,7 +170,7 @@ class FatefulFilters(bpf.FakeKernel):
                 self.fate.act("kernel", f"attach {index}", lambda: self._attach(index, program))  # noqa: B023
             except FailedError:
                 refused[index] = "Out of memory"
-        return refused
+        return Attempt(refused)
 
     def _attach(self, index: int, program: int) -> None:
         super().attach([index], program)
