@@ -12,7 +12,7 @@ from netop.common.documents import Links
 from netop.common.messages import Message
 from netop.common.names import LinkNames
 from netop.common.problem import Problem
-from netop.common.settings import SettingsError, read_settings
+from netop.common.settings import Settings, SettingsError, read_settings
 from netop.common.store import DocumentError, Store
 
 
@@ -95,7 +95,9 @@ class WishReader:
 
     def _read_config(self, problems: list[Problem]) -> bool:
         try:
-            settings = read_settings(self.config)
+            # Nothing but these: what else has become wrong is crd-watcher's to judge.
+            before = Settings(bpf_interfaces=self._interfaces or ())
+            settings = read_settings(self.config, before)
         except FileNotFoundError:
             # A node that is not provisioned yet, or the file of one that is was removed.
             if self._interfaces is not None:

@@ -147,7 +147,9 @@ class _Reading:
         return Settings(
             vni_map=self._vni_map(),
             skip_vrfs=self._list("skipVRFConfig", names.vrf_name, self._usual.skip_vrfs),
-            bpf_interfaces=self._list("bpfInterfaces", names.interface_name),
+            bpf_interfaces=self._list(
+                "bpfInterfaces", names.interface_name, self._usual.bpf_interfaces
+            ),
             node=self._node(NodeSettings(), self._usual.node),
             debounce=self._scalar(
                 "debounce",
@@ -223,7 +225,7 @@ class _Reading:
         return tuple(sorted(found.items()))
 
     def _list(
-        self, key: str, check: Callable[[Field], str], before: tuple[str, ...] = ()
+        self, key: str, check: Callable[[Field], str], before: tuple[str, ...]
     ) -> tuple[str, ...]:
         found: list[str] = []
         self._check_emptied(key, before, "[]")

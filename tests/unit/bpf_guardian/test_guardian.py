@@ -823,6 +823,43 @@ async def test_restart_without_links_json_leaves_the_links_of_vrfs_as_they_are(
     assert set(world.programs()) == before.keys() - {"mgmt0"}
 
 
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ("bpfinterfaces: [mgmt0]", "bpfInterfaces: is left out, and 'bpfinterfaces' is no setting"),
+        ("bpfInterfaces:", "bpfInterfaces: is empty; write [] to mean that"),
+    ],
+)
+async def test_slip_that_leaves_no_interface_takes_the_program_from_nobody(
+    world: World, left: str, told: str
+) -> None:
+    world.configure("mgmt0")
+    await world.pass_()
+    config = world.root / "config.yaml"
+    config.write_text(f"{left}\n")
+    await world.pass_()
+    world.clock.now += GRACE
+    report = await world.pass_()
+    assert set(world.programs()) == {"mgmt0"}
+    assert told in report.status
+
+    config.write_text("{}\n")
+    await world.pass_()
+    world.clock.now += GRACE
+    await world.pass_()
+    assert world.programs() == {}, "which is meant"
+
+
+async def test_wrong_section_for_others_is_not_the_guardians_concern(world: World) -> None:
+    (world.root / "config.yaml").write_text("{vnimap: {red: 5001}, bpfInterfaces: [mgmt0]}\n")
+    await world.pass_()
+    (world.root / "config.yaml").write_text("{vnimap: , bpfInterfaces: [mgmt0, eth0]}\n")
+    report = await world.pass_()
+
+    assert set(world.programs()) == {"mgmt0", "eth0"}
+    assert "vnimap" not in report.status
+
+
 async def test_wrong_entry_of_the_configuration_is_told_and_the_others_serve(
     world: World,
 ) -> None:

@@ -118,7 +118,8 @@ def test_a_section_that_is_none_is_no_wish_to_have_it_empty(text: str, sentence:
 
 BEFORE = (
     "{vnimap: {red: 100, blue: 200}, debounce: 2.5, tableRange: 100-120, mtu: 1500,"
-    " underlay: lo1, clusterBridge: b, asn: 7, nodeName: n1, skipVRFConfig: [mgmt]}"
+    " underlay: lo1, clusterBridge: b, asn: 7, nodeName: n1, skipVRFConfig: [mgmt],"
+    " bpfInterfaces: [eth0]}"
 )
 
 
@@ -160,7 +161,8 @@ def test_where_nothing_was_in_force_a_slip_means_the_default() -> None:
 def test_what_is_left_out_on_purpose_is_not_what_was_in_force() -> None:
     before = parse_settings(BEFORE, "config.yaml")
     assert parse_settings("{}", "config.yaml", before) == Settings()
-    assert parse_settings("{vnimap: {}, skipVRFConfig: []}", "config.yaml", before) == Settings()
+    empty = "{vnimap: {}, skipVRFConfig: [], bpfInterfaces: []}"
+    assert parse_settings(empty, "config.yaml", before) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -173,6 +175,8 @@ def test_what_is_left_out_on_purpose_is_not_what_was_in_force() -> None:
             "vnimap: is left out, and 'vniMap' is no setting; mend the key, or write vnimap: {}",
         ),
         ("vnimap: {}\nskipVRFconfig: [mgmt]", "skipVRFConfig: is left out, and 'skipVRFconfig'"),
+        ("bpfInterfaces:", r"bpfInterfaces: is empty; write \[\] to mean that"),
+        ("bpfinterfaces: [eth0]", "bpfInterfaces: is left out, and 'bpfinterfaces' is no setting"),
     ],
 )
 def test_a_section_that_has_lost_all_it_had_is_a_slip(text: str, sentence: str) -> None:
