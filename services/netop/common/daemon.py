@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from netop.common.edge import encodable
 from netop.common.journal import Journal, journal_sink, stderr_sink
 from netop.common.watch import FileWatch
 
@@ -136,7 +137,7 @@ class Daemon:
 
 def status_of(report: Report) -> str:
     """Return the status as one line, cut where systemd would not take it."""
-    line = " ".join(report.status.split())
+    line = encodable(" ".join(report.status.replace("\0", " ").split()))
     encoded = line.encode()
     if len(encoded) <= STATUS_LONGEST:
         return line

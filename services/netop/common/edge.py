@@ -128,3 +128,8 @@ class _Picture(reprlib.Repr):
         # Python writes no number of more than 4,300 digits but in hexadecimal
         # (sys.set_int_max_str_digits), and YAML may bring one that is written so.
         return super().repr_int(x, level) if x.bit_length() < 14_000 else hex(x)
+
+
+def encodable(text: str) -> str:
+    """Return a text that is UTF-8 in any case: a file's name need not be (os.fsdecode)."""
+    return text.encode(errors="backslashreplace").decode()

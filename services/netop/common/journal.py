@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from netop.common.edge import encodable
 from netop.common.messages import Message
 from netop.common.problem import Problem
 
@@ -129,13 +130,13 @@ class Journal:
             named.setdefault("NETOP_GENERATION", str(self.generation))
         if message is not None:
             named["MESSAGE_ID"] = message.value
-        self.sink(priority, sentence, named)
+        self.sink(priority, encodable(sentence), named)
 
 
 def _text(value: object) -> str | tuple[str, ...]:
     if not isinstance(value, tuple):
-        return str(value)
-    texts = tuple(str(each) for each in value[:_NAMED_AT_MOST])
+        return encodable(str(value))
+    texts = tuple(encodable(str(each)) for each in value[:_NAMED_AT_MOST])
     return texts[0] if len(texts) == 1 else texts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netop.common.edge import Field, FieldError, show
+from netop.common.edge import Field, FieldError, encodable, show
 from netop.common.messages import Message
 
 #: Resources are subjects by their kind and name.
@@ -17,7 +17,8 @@ _LONGEST = 1000
 
 
 def cut(text: str) -> str:
-    """Return a text for people within bounds."""
+    """Return a text for people within bounds, that every reader can write down."""
+    text = encodable(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 

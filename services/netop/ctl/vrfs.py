@@ -182,12 +182,14 @@ class _Vrf:
             return waiting("leaving", "FRR still serves it") if now else NOTHING
         if problem := next((item for item in served.problems if item.vrf == self.name), None):
             return broken("refused" if now is None else "problem", str(problem))
+        # What is wrong with another VRF does not explain this one.
+        general = next((item for item in served.problems if not item.vrf), None)
+        if not served.alive:
+            return broken("down", str(general) if general else "FRR does not run")
         behind = served.generation < self._generation()
         if not behind and served.serves(wanted.name, wanted.vni):
             return well("served" if wanted.vni else "route-maps")
         text = self._not_yet(now, wanted)
-        # What is wrong with another VRF does not explain this one.
-        general = next((item for item in served.problems if not item.vrf), None)
         if general is not None:
             return broken(text, str(general))
         if behind:

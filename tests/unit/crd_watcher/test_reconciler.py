@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netop.common.daemon import Report
+from netop.common.daemon import Report, status_of
 from netop.common.documents import Desired, Source
 from netop.common.edge import Field
 from netop.common.journal import Journal, Priority
@@ -223,6 +224,16 @@ def test_a_rejected_resource_is_named_in_status_document_and_journal(node: Node)
     node.write("a.yaml", body("red-a"))
     node.run(), node.run(after=30)
     assert sum("is well again" in sentence for sentence in node.sentences()) == 2
+
+
+def test_a_file_whose_name_is_not_utf_8_is_told_as_any_other(node: Node) -> None:
+    node.write("a.yaml", body("red-a"))
+    (node.root / "manifests" / os.fsdecode(b"r\xe9seau.yaml")).write_text("spec: [")
+    told = status_of(node.run())
+    assert "r\\udce9seau.yaml" in told
+    assert node.vrfs() == {"red": ["red-a"]}
+    assert any("r\\udce9seau.yaml" in sentence for sentence in node.sentences())
+    assert "r\\udce9seau.yaml" in str(node.desired().rejected[0])
 
 
 def test_without_config_yaml_nothing_is_published_until_it_comes(node: Node) -> None:

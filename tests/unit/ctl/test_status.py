@@ -137,6 +137,16 @@ def test_a_vrf_that_frr_is_about_to_let_go_of_is_not_served() -> None:
     assert (red.health, red.trouble) == (Health.WAITING, "FRR does not serve VNI 5001 yet")
 
 
+def test_where_frr_is_dead_nothing_is_served() -> None:
+    documents = well_documents()
+    assert documents.served is not None
+    problems = (Problem("FRR", "frr.service is failed"),)
+    served = dataclasses.replace(documents.served, alive=False, problems=problems)
+    red = vrf_of(view_of(dataclasses.replace(documents, served=served)), "red")
+    assert (red.health, red.frr.text) == (Health.BROKEN, "down")
+    assert red.trouble == "FRR: frr.service is failed"
+
+
 def test_a_vrf_is_not_blamed_for_what_is_wrong_with_another() -> None:
     documents = well_documents()
     assert documents.served is not None

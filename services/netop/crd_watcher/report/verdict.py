@@ -89,6 +89,8 @@ def routes_verdict(vrf: DesiredVrf, documents: Documents) -> Verdict:
     behind = _behind("frr-templater", served, documents.desired)
     if behind is not None:
         return behind if general is None else bad("NotReloaded", str(general))
+    if not served.alive:
+        return bad("FRRTrouble", str(general) if general else "FRR does not run")
     if served.serves(vrf.name, vrf.vni):
         return good("Served")
     if general is not None:

@@ -137,6 +137,16 @@ def test_a_dead_frr_is_told_while_a_new_generation_waits_for_it() -> None:
     assert "does not answer" in condition(found, ROUTES).message
 
 
+def test_while_frr_is_dead_nobody_is_told_to_be_served() -> None:
+    wanted = desired()
+    problem = Problem("FRR", "frr.service is failed")
+    dead = replace(served(wanted, problem), alive=False)
+    found = state(replace(well(), served=dead))
+    assert not any(each.served for each in (*found.vrfs, *found.resources))
+    assert entry(found.vrfs, "red").reason == "FRRTrouble"
+    assert found.trouble.startswith("FRR: frr.service is failed")
+
+
 def test_a_vrf_that_frr_does_not_serve_waits_for_its_links_or_is_wrong() -> None:
     wanted = desired()
     without = replace(well(), served=served(wanted, without="red"))
