@@ -185,9 +185,12 @@ def _addresses(
 
 
 def _stale_routes(claimed: Claims, actual: Actual, left: Actual) -> Iterator[Route]:
-    """Yield the removal of routes in tables that no VRF of ours has any more."""
+    """Yield the removal of routes in tables that no VRF has any more.
+
+    One that lost our marks, or our name, may still be a tenant's and run.
+    """
     wanted = {link.attributes.table for links in claimed.wanted.values() for link in links}
-    kept = wanted | {link.attributes.table for link in left.own}
+    kept = wanted | {link.attributes.table for link in left.links}
     owners = {link.attributes.table: link.vrf for link in actual.own}
     for backstop in sorted(actual.backstops):
         vrf = owners.get(backstop.table) or ""

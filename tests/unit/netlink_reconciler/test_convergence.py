@@ -126,14 +126,11 @@ def check(kernel: FakeKernel, plan: Plan, wanted: Desired) -> None:
                 f"vd.{vrf}",
             ],
         )
-    own = {
-        link.attributes.table or 0
-        for link in kernel.links.values()
-        if link.own and link.attributes.kind == "vrf"
-    }
-    assert {stop.table for stop in kernel.backstops} <= own, "no route is left behind"
     tables = [link.attributes.table for link in links.values() if link.attributes.table]
     assert len(tables) == len(set(tables)), "each VRF has a table of its own"
+    fences = {stop for table in tables for stop in backstops_of(table)}
+    assert kernel.backstops <= fences, "no route is left behind"
+    assert kernel.backstops >= fences, "and none taken from a VRF that runs, ours or not"
 
 
 def let_go(kernel: FakeKernel, wanted: Desired, serving: Served) -> tuple[Served, Plan]:

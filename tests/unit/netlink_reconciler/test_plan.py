@@ -304,3 +304,31 @@ def test_no_vrf_reaches_further_than_its_table() -> None:
     assert kernel.backstops == {Backstop(table or 0, AF_INET), Backstop(table or 0, AF_INET6)}
     converge(kernel, desired({}), served({}))
     assert kernel.backstops == set()
+
+
+def test_a_vrf_that_is_not_ours_any_more_keeps_its_fence() -> None:
+    """It runs, with its tenant's links in it, whoever marked it anew."""
+    kernel = working({"red": 5001})
+    fence = set(kernel.backstops)
+    kernel.alter("vr.red", alias="mine", group=7)
+    plan = converge(kernel, desired({"red": 5001}), served({"red": 5001}))
+    assert "vr.red exists and is not ours" in plan.refused["red"]
+    assert kernel.backstops == fence
+    converge(kernel, desired({}), served({}))
+    assert kernel.backstops == fence, "also when nobody wants it any more"
+    kernel.delete("vr.red")
+    converge(kernel, desired({}), served({}))
+    assert kernel.backstops == set()
+
+
+def test_a_vrf_that_is_renamed_while_it_leaves_keeps_its_fence_as_long_as_it_stays() -> None:
+    kernel = working({"red": 5001})
+    fence = set(kernel.backstops)
+    link = kernel.names()["vr.red"]
+    kernel.links[link.index] = dataclasses.replace(link, name="mine")
+    converge(kernel, desired({}), served({"red": 5001}))
+    assert "mine" in kernel.names()
+    assert kernel.backstops == fence
+    converge(kernel, desired({}), served({}))
+    assert "mine" not in kernel.names()
+    assert kernel.backstops == set()
