@@ -168,9 +168,11 @@ def _exhausted(node: NodeSettings) -> str:
 def _mtu(vrf: str, actual: Actual, underlay: Underlay, node: NodeSettings) -> Mtu:
     """Return what fits: vxlan_change_mtu bounds the MTU of a VXLAN by that of its carrier."""
     link = actual.by_name.get(names_of(vrf).vxlan)
-    # One that is wider already stays so, whatever becomes of its carrier.
     now = (link.attributes.mtu or 0) if link is not None and link.own else 0
-    return Mtu(min(node.mtu, max(underlay.mtu - VXLAN_OVERHEAD, now)), node.mtu)
+    fits = underlay.mtu - VXLAN_OVERHEAD
+    # One that is wider already stays so, whatever becomes of its carrier; but to something
+    # between, which is too wide as well, the kernel does not change it.
+    return Mtu(now if fits < now <= node.mtu else min(fits, node.mtu), node.mtu)
 
 
 def _too_narrow(underlay: Underlay) -> Refusal:

@@ -210,6 +210,19 @@ def test_a_vxlan_that_is_wide_stays_wide_whatever_becomes_of_its_carrier() -> No
     assert mtus(kernel) == dict.fromkeys(RED[1:], 9000)
 
 
+def test_a_vxlan_that_is_wide_is_narrowed_to_what_the_kernel_takes() -> None:
+    """It refuses `mtu` where that is less than today, and still more than the carrier has."""
+    kernel = working({"red": 5001})
+    kernel.alter(UNDERLAY, mtu=1500)
+    narrow = desired({"red": 5001}, NodeSettings(mtu=1500))
+    plan = converge(kernel, narrow, served({"red": 5001}))
+    assert plan.refused == {}
+    assert mtus(kernel) == {"br.red": 1450, "vx.red": 1450, "vd.red": 1500, "dv.red": 1500}
+    assert "leaves 1450 for VXLANs" in str(plan.warnings[0])
+    converge(kernel, desired({"red": 5001}, NodeSettings(mtu=1400)), served({"red": 5001}))
+    assert mtus(kernel) == dict.fromkeys(RED[1:], 1400)
+
+
 def test_an_underlay_with_no_room_for_ipv6_is_refused() -> None:
     kernel = FakeKernel()
     kernel.add_underlay(mtu=1300)
