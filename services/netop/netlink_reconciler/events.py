@@ -44,13 +44,16 @@ class Interest:
     def of(cls, actual: Actual, node: NodeSettings) -> Interest:
         """Return the interest in what was just observed.
 
-        VXLANs and VRFs of others are part of it: what they hold may be refused to us.
+        VXLANs and VRFs of others are part of it: what they hold may be refused to us. So are
+        links of others with our names, by ifindex: who renames one is told of by the new name.
         """
         names = frozenset({node.underlay, node.cluster_bridge})
         indexes = (
             link.index
             for link in actual.links
-            if link.own or link.name in names or link.attributes.kind in {Kind.VRF, Kind.VXLAN}
+            if link.vrf is not None
+            or link.name in names
+            or link.attributes.kind in {Kind.VRF, Kind.VXLAN}
         )
         return cls(frozenset(indexes), names)
 

@@ -48,6 +48,7 @@ ACTUAL = Actual(
         link(3, "dum.underlay"),
         link(4, "tunnel", "vxlan"),
         link(9, "vr.red", "vrf", "netop vrf red"),
+        link(10, "br.red", "bridge"),
     )
 )
 INTEREST = Interest.of(ACTUAL, NodeSettings())
@@ -66,6 +67,7 @@ def test_what_concerns_us_does() -> None:
     assert INTEREST.concerns(link_event(77, "br.cluster")), "the cluster bridge appears"
     assert INTEREST.concerns(link_event(4, "tunnel", DELLINK)), "a VNI may be free now"
     assert INTEREST.concerns(link_event(9, "renamed")), "one of ours was renamed"
+    assert INTEREST.concerns(link_event(10, "br0")), "what was refused to us has another name"
     assert INTEREST.concerns(address_event(3)), "the underlay's address"
     assert INTEREST.concerns(link_event(77, "veth1") + link_event(9, "vr.red"))
 
