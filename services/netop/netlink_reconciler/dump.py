@@ -37,14 +37,19 @@ def dump_identities(exchange: Exchange, vrfs: Mapping[int, str]) -> frozenset[Id
 
 
 def parse_identity(message: bytes, vrfs: Mapping[int, str]) -> Identity | None:
-    """Return the address that an RTM_NEWADDR message tells of, where it is a VRF's host's."""
+    """Return the address that an RTM_NEWADDR message tells of, where it is a VRF's host's.
+
+    Of IPv6, the kernel has an address once on a link, and a request to replace it keeps its
+    prefix length (inet6_addr_modify): one of a network is as good. It is not netop's.
+    """
     family, length, _flags, _scope, index = uapi.IFADDRMSG.unpack_from(message, uapi.HEADER.size)
-    if index not in vrfs or length != (32 if family == AF_INET else 128):
+    host = length == (32 if family == AF_INET else 128)
+    if index not in vrfs or not (host or family == AF_INET6):
         return None
     attributes = walk(message, uapi.HEADER.size + uapi.IFADDRMSG.size)
     value = attributes.get(uapi.IFA_LOCAL) or attributes.get(uapi.IFA_ADDRESS, b"")
     address = IPv4Address(value) if family == AF_INET else IPv6Address(value)
-    marked = attributes.get(uapi.IFA_PROTO) == bytes([ADDRESS_PROTOCOL])
+    marked = host and attributes.get(uapi.IFA_PROTO) == bytes([ADDRESS_PROTOCOL])
     return Identity(vrfs[index], address, marked)
 
 

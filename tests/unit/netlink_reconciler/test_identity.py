@@ -90,12 +90,15 @@ def message(family: int, index: int, length: int, address: str, mark: int | None
         (message(2, 7, 32, "10.0.0.7", None), "10.0.0.7", False),
         (message(10, 7, 128, "64:ff9b:1::a00:7", 110), "64:ff9b:1::a00:7", True),
         (message(10, 7, 128, "fd00::1", 2), "fd00::1", False),
+        # Of IPv6, the kernel has an address once, and does not replace its length.
+        (message(10, 7, 96, "64:ff9b:1::a00:7", None), "64:ff9b:1::a00:7", False),
+        (message(10, 7, 96, "64:ff9b:1::a00:7", 110), "64:ff9b:1::a00:7", False),
+        (message(10, 7, 64, "fe80::1", None), "fe80::1", False),
         (message(2, 7, 24, "10.0.0.7", 110), None, False),
-        (message(10, 7, 64, "fe80::1", None), None, False),
         (message(2, 8, 32, "10.0.0.7", 110), None, False),
     ],
 )
-def test_only_host_addresses_of_our_vrfs_are_read(
+def test_only_addresses_of_our_vrfs_are_read_those_of_ipv4_where_they_are_a_hosts(
     data: bytes, found: str | None, marked: bool
 ) -> None:
     identity = parse_identity(data, {7: "vr.red"})
