@@ -23,6 +23,10 @@ _CHUNK = 200
 _GONE = {errno.ENODEV, errno.ESRCH}
 
 
+class AnswersLostError(KernelError):
+    """Changes were asked for, and nobody knows which of them were made; the next look tells."""
+
+
 class Kernel(Protocol):
     """What the reconciler needs of the kernel; tests have their own."""
 
@@ -31,7 +35,10 @@ class Kernel(Protocol):
         ...
 
     def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
-        """Carry out the steps in order and return those that were refused."""
+        """Carry out the steps in order and return those that were refused.
+
+        Raises AnswersLostError.
+        """
         ...
 
 
@@ -54,8 +61,7 @@ class RtnetlinkKernel:
     def apply(self, steps: Sequence[Step]) -> tuple[Failure, ...]:
         """Carry out the steps in order and return those that were refused.
 
-        Raises KernelError where the answers were lost: then nobody knows, and the next
-        look tells.
+        Raises AnswersLostError.
         """
         failures: list[Failure] = []
         try:
@@ -65,8 +71,8 @@ class RtnetlinkKernel:
                 if not together or self._exchange.batch([group_deletion(DOOMED)]):
                     for chunk in _chunks(these):
                         failures += self._batch(_parts(chunk))
-        except OSError as error:
-            raise KernelError(f"the kernel's answers were lost: {error}") from error
+        except (OSError, KernelError) as error:
+            raise AnswersLostError(f"the kernel's answers were lost: {error}") from error
         return tuple(failures)
 
     def _batch(self, parts: Sequence[Sequence[Step]]) -> Iterator[Failure]:

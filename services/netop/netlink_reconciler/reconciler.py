@@ -23,7 +23,7 @@ from netop.common.tally import Count, Tally
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
 from netop.netlink_reconciler.goal import Goal
-from netop.netlink_reconciler.kernel import Kernel
+from netop.netlink_reconciler.kernel import AnswersLostError, Kernel
 from netop.netlink_reconciler.observe import KernelError
 from netop.netlink_reconciler.patience import Patience
 from netop.netlink_reconciler.plan import INDEX_FIRST, Plan, make_plan
@@ -37,6 +37,7 @@ from netop.netlink_reconciler.underlay import underlay_of
 from netop.netlink_reconciler.wanted import Underlay
 
 UNCHANGED = "links stay as they are"
+UNKNOWN = "links may have changed, they are looked at again"
 WAITING = "waiting for desired.json from netop-crd-watcher"
 # Removal, making and going up take a round each; what is not settled then is a fight.
 ROUNDS = 6
@@ -111,6 +112,8 @@ class LinkReconciler:
                 plan, actual = await asyncio.to_thread(self._converge, desired)
             except DocumentError as error:
                 return self._trouble(f"{UNCHANGED}: {error}", Message.DOCUMENT_DAMAGED)
+            except AnswersLostError as error:
+                return self._trouble(f"{UNKNOWN}: {error}", Message.KERNEL_UNREADABLE)
             except KernelError as error:
                 return self._trouble(f"{UNCHANGED}: {error}", Message.KERNEL_UNREADABLE)
             self._watch.watch(Interest.of(actual, desired.node))

@@ -83,7 +83,7 @@ def status(links: Links) -> str:
     up = _named(links, VrfState.UP)
     waiting = _named(links, VrfState.PREPARED)
     leaving = _named(links, VrfState.LEAVING)
-    parts = [f"{_vrfs(len(up))} in sync" if up or links.vrfs else "no VRF is desired"]
+    parts = [f"{_vrfs(len(up))} in sync" if up or links.vrfs else "no VRF with links is desired"]
     if waiting:
         parts.append(f"{_vrfs(len(waiting))} waiting for FRR to serve {few(waiting)}")
     if leaving:

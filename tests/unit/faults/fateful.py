@@ -17,6 +17,7 @@ from netop.frr_templater.differences import Difference
 from netop.frr_templater.frr import Facts, NotAliveError
 from netop.frr_templater.systemd1 import SystemdError
 from netop.netlink_reconciler.actual import Actual
+from netop.netlink_reconciler.kernel import AnswersLostError
 from netop.netlink_reconciler.observe import KernelError, Tables
 from netop.netlink_reconciler.step import Delete, Failure, Step, Switch
 from tests.unit.bpf_guardian import fakes as bpf
@@ -53,7 +54,7 @@ class FatefulKernel:
                 failures += self.fate.act("kernel", str(step), lambda: self.real.apply([step]))  # noqa: B023
             except FailedError as error:
                 if len(self.real.applied) > count:
-                    raise KernelError("the kernel's answers were lost") from error
+                    raise AnswersLostError("the kernel's answers were lost") from error
                 failures.append(Failure(step, "Out of memory"))
         self.frr.hear(self.real)
         return tuple(failures)

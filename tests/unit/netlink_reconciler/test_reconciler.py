@@ -6,9 +6,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,11 +21,12 @@ from netop.common.store import Store
 from netop.common.tally import FILE, Tally, read_numbers
 from netop.netlink_reconciler.actual import Actual
 from netop.netlink_reconciler.events import Interest
+from netop.netlink_reconciler.kernel import AnswersLostError
 from netop.netlink_reconciler.link import Attributes
 from netop.netlink_reconciler.observe import Tables
 from netop.netlink_reconciler.patience import FRR_PATIENCE
 from netop.netlink_reconciler.reconciler import WAITING, LinkReconciler
-from netop.netlink_reconciler.step import Change, Create, Step
+from netop.netlink_reconciler.step import Change, Create, Failure, Step
 from tests.unit.netlink_reconciler.fake_kernel import FakeKernel
 from tests.unit.netlink_reconciler.world import desired, served
 
@@ -143,7 +145,7 @@ async def test_the_story_of_a_vrf(node: Node) -> None:
     assert node.state("red") == VrfState.LEAVING
     node.serve({})
     report = await node.reconciler.reconcile()
-    assert report.status == "no VRF is desired, generation 8"
+    assert report.status == "no VRF with links is desired, generation 8"
     assert node.sentences() == ["red: removed vx.red, br.red, vd.red, vr.red"]
     assert node.links.vrfs == ()
 
@@ -422,6 +424,31 @@ async def test_links_that_never_settle_end_the_pass(
     assert "red: not settled yet, next is br.red: mtu 1500 → 9000" in report.status
     assert report.retry is not None
     assert node.state("red") == VrfState.FAILED
+
+
+async def test_where_the_answers_are_lost_nobody_says_that_nothing_changed(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(steps: Sequence[Step]) -> tuple[Failure, ...]:
+        node.kernel.apply(steps)
+        raise AnswersLostError("the kernel's answers were lost: No buffer space available")
+
+    kernel = SimpleNamespace(observe=node.kernel.observe, apply=lost)
+    monkeypatch.setattr(node.reconciler, "_kernel", kernel)
+    node.desire({"red": 5001})
+    report = await node.reconciler.reconcile()
+    assert report.status == (
+        "links may have changed, they are looked at again: "
+        "the kernel's answers were lost: No buffer space available"
+    )
+    assert report.retry is not None
+    assert "vx.red" in node.kernel.names()
+
+
+async def test_a_vrf_without_links_is_no_vrf_of_ours(node: Node) -> None:
+    node.desire({"mgmt": None})
+    report = await node.reconciler.reconcile()
+    assert report.status == "no VRF with links is desired, generation 1"
 
 
 async def test_the_same_error_of_many_is_told_once_in_the_status(node: Node) -> None:

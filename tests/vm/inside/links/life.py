@@ -95,7 +95,7 @@ def test_removal_waits_for_frr_and_leaves_nothing(node: Node) -> None:
     assert not any(name.endswith(".red") for name in links())
     node.desire({})
     node.serve({})
-    assert node.reconcile() == "no VRF is desired, generation 3"
+    assert node.reconcile() == "no VRF with links is desired, generation 3"
     assert set(links()) == {"dum.underlay", "vr.mgmt"}
     assert backstops() == []
 
@@ -162,7 +162,7 @@ def test_many_vrfs_at_once(node: Node, capsys: pytest.CaptureFixture[str]) -> No
     timed("one VXLAN mended")
     node.desire({}, settings)
     node.serve({})
-    assert timed("removed") == "no VRF is desired, generation 2"
+    assert timed("removed") == "no VRF with links is desired, generation 2"
     assert set(links()) == {"dum.underlay"}
     with capsys.disabled():
         print(
