@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,11 +16,12 @@ from netop.common.settings import NodeSettings
 from netop.netlink_reconciler import uapi
 from netop.netlink_reconciler.exchange import Exchange, Refused
 from netop.netlink_reconciler.kernel import RtnetlinkKernel
-from netop.netlink_reconciler.link import DOOMED, Difference, Kind
+from netop.netlink_reconciler.link import DOOMED, GROUP, Difference, Kind, Link
 from netop.netlink_reconciler.linkdump import dump_links
-from netop.netlink_reconciler.step import Change, Delete, Failure, Switch
+from netop.netlink_reconciler.linklocal import is_link_local, link_local_of
+from netop.netlink_reconciler.step import Address, Change, Delete, Failure, Switch
 from netop.netlink_reconciler.wire import attribute, nested, number, request, text
-from tests.packet.namespace import fresh_network, run
+from tests.packet.namespace import fresh_network, run, sysctl
 
 
 @pytest.fixture(autouse=True)
@@ -156,6 +158,74 @@ def test_one_that_is_gone_already_keeps_no_other(kernel: RtnetlinkKernel) -> Non
     run("link del br.v1")
     assert kernel.apply(steps) == ()
     assert names() == {"lo"}
+
+
+class Pair:
+    """A veth with the names and marks of a VRF's, as the reconciler's kernel sees it."""
+
+    def __init__(self, kernel: RtnetlinkKernel) -> None:
+        self.kernel = kernel
+        run("link add vd.red type veth peer name dv.red")
+        run(f"link set vd.red group {GROUP}\nlink set dv.red group {GROUP}")
+
+    def look(self) -> tuple[Link, bool]:
+        """The far end, and whether it has a link-local address."""
+        actual = self.kernel.observe(NodeSettings(), lambda _: 0)
+        there = actual.identities_of("dv.red")
+        return actual.by_name["dv.red"], any(map(is_link_local, there))
+
+    def restore(self) -> tuple[Failure, ...]:
+        link, _ = self.look()
+        return self.kernel.apply([Address("red", link_local_of(link), link.index, present=True)])
+
+
+def addresses() -> list[tuple[str, int]]:
+    asked = ["ip", "-6", "-json", "address", "show", "dev", "dv.red"]
+    shown = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
+    return [(one["local"], one["prefixlen"]) for link in shown for one in link["addr_info"]]
+
+
+def test_a_link_that_runs_has_its_link_local_address(kernel: RtnetlinkKernel) -> None:
+    """Or netop would put it there before the kernel does."""
+    pair = Pair(kernel)
+    looks = []
+    for _ in range(20):
+        run("link set vd.red down\nlink set dv.red down")
+        run("link set dv.red up")
+        looks.append(pair.look())
+        run("link set vd.red up")
+        looks += [pair.look() for _ in range(5)]
+        run("link set dv.red down\nlink set dv.red up")
+        looks += [pair.look() for _ in range(5)]
+    assert [link for link, has in looks if link.running and not has] == []
+    assert [link for link, has in looks if link.running]
+
+
+def test_a_link_local_address_is_given_back_as_the_kernel_made_it(kernel: RtnetlinkKernel) -> None:
+    pair = Pair(kernel)
+    run("link set vd.red up\nlink set dv.red up")
+    for _ in range(500):
+        if pair.look()[0].running:
+            break
+        time.sleep(0.01)
+    before = addresses()
+    assert pair.look()[1]
+    run("address flush dev dv.red")
+    link, has = pair.look()
+    assert (link.running, has) == (True, False)
+    assert pair.restore() == ()
+    assert addresses() == before
+    assert pair.restore() == (), "nor is it in anybody's way"
+    assert addresses() == before
+
+
+def test_where_ipv6_is_disabled_the_kernel_says_so(kernel: RtnetlinkKernel) -> None:
+    pair = Pair(kernel)
+    run("link set vd.red up\nlink set dv.red up")
+    sysctl("net/ipv6/conf/dv.red/disable_ipv6", "1")
+    assert not pair.look()[1]
+    [failure] = pair.restore()
+    assert "IPv6 is disabled on this device" in failure.reason
 
 
 def test_of_changes_that_go_together_only_the_refused_one_fails(kernel: RtnetlinkKernel) -> None:

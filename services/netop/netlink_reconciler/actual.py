@@ -20,8 +20,8 @@ class Actual:
 
     `addresses` are the IPv4 addresses of the underlay link and of the cluster bridge,
     the primary ones first. `backstops` are the routes that netop made, `identities` the
-    host addresses of its VRFs. `free_tables` are routing tables of the node's range that
-    nobody uses, as many as were asked for or as there are.
+    addresses of its VRFs and veths. `free_tables` are routing tables of the node's range
+    that nobody uses, as many as were asked for or as there are.
     """
 
     links: tuple[Link, ...]
@@ -52,7 +52,7 @@ class Actual:
         return found
 
     def identities_of(self, link: str) -> tuple[Identity, ...]:
-        """Return the host addresses of a VRF, in the order of their numbers."""
+        """Return the addresses of a VRF or a veth, in the order of their numbers."""
         return tuple(self._identities_by_link.get(link, ()))
 
     def without(self, names: Iterable[str]) -> Actual:

@@ -21,8 +21,8 @@ from netop.netlink_reconciler.identity import Identity
 from netop.netlink_reconciler.wire import number, number_in, request, walk
 
 
-def dump_identities(exchange: Exchange, vrfs: Mapping[int, str]) -> frozenset[Identity]:
-    """Return the host addresses of these VRFs, which are named by ifindex.
+def dump_identities(exchange: Exchange, links: Mapping[int, str]) -> frozenset[Identity]:
+    """Return the addresses of these links, which are named by ifindex.
 
     Raises what `Exchange.dump` does.
     """
@@ -30,27 +30,27 @@ def dump_identities(exchange: Exchange, vrfs: Mapping[int, str]) -> frozenset[Id
     for family in (AF_INET, AF_INET6):
         asked = request(RTM_GETADDR, 0, uapi.IFADDRMSG.pack(family, 0, 0, 0, 0))
         for message in exchange.dump(asked, RTM_NEWADDR):
-            identity = parse_identity(message, vrfs)
+            identity = parse_identity(message, links)
             if identity is not None:
                 found.add(identity)
     return frozenset(found)
 
 
-def parse_identity(message: bytes, vrfs: Mapping[int, str]) -> Identity | None:
-    """Return the address that an RTM_NEWADDR message tells of, where it is a VRF's host's.
+def parse_identity(message: bytes, links: Mapping[int, str]) -> Identity | None:
+    """Return the address that an RTM_NEWADDR message tells of, that of IPv4 where it is a host's.
 
     Of IPv6, the kernel has an address once on a link, and a request to replace it keeps its
     prefix length (inet6_addr_modify): one of a network is as good. It is not netop's.
     """
     family, length, _flags, _scope, index = uapi.IFADDRMSG.unpack_from(message, uapi.HEADER.size)
     host = length == (32 if family == AF_INET else 128)
-    if index not in vrfs or not (host or family == AF_INET6):
+    if index not in links or not (host or family == AF_INET6):
         return None
     attributes = walk(message, uapi.HEADER.size + uapi.IFADDRMSG.size)
     value = attributes.get(uapi.IFA_LOCAL) or attributes.get(uapi.IFA_ADDRESS, b"")
     address = IPv4Address(value) if family == AF_INET else IPv6Address(value)
     marked = host and attributes.get(uapi.IFA_PROTO) == bytes([ADDRESS_PROTOCOL])
-    return Identity(vrfs[index], address, marked)
+    return Identity(links[index], address, marked)
 
 
 def dump_backstops(exchange: Exchange) -> frozenset[Backstop]:

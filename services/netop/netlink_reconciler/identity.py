@@ -21,7 +21,7 @@ _EMBEDDING = IPv6Address("64:ff9b:1::")
 
 @dataclass(frozen=True)
 class Identity:
-    """An address on a VRF, which is named; a host's, without a network.
+    """An address on a link, which is named; on a VRF a host's, without a network.
 
     `marked` says whether netop put it there; who else did changes nothing about its use.
     """

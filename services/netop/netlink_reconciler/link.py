@@ -133,12 +133,17 @@ def _spoken(value: Value) -> str:
 
 @dataclass(frozen=True)
 class Link:
-    """A link in the kernel."""
+    """A link in the kernel.
+
+    It is `running` once the kernel's protocols were told that it can carry packets; then it
+    has what addresses they give it. Up alone it may wait for that, or for its other end.
+    """
 
     index: int
     name: str
     up: bool
     attributes: Attributes
+    running: bool = False
 
     @cached_property
     def vrf(self) -> str | None:

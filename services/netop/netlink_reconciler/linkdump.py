@@ -28,6 +28,7 @@ _OF_LINKS = frozenset(
         uapi.IFLA_MTU,
         uapi.IFLA_LINK,
         uapi.IFLA_MASTER,
+        uapi.IFLA_OPERSTATE,
         uapi.IFLA_LINKINFO,
         uapi.IFLA_IFALIAS,
         uapi.IFLA_AF_SPEC,
@@ -105,7 +106,9 @@ def _link(reply: _Reply, names: dict[int, str]) -> Link:
         accept_local=_accept_local(attributes),
         **own,
     )
-    return Link(reply.index, reply.name, bool(reply.flags & IFF_UP), common)
+    # Set under the lock under which addresses are made; IFF_RUNNING comes before it.
+    running = number_in(attributes, uapi.IFLA_OPERSTATE) == uapi.IF_OPER_UP
+    return Link(reply.index, reply.name, bool(reply.flags & IFF_UP), common, running)
 
 
 def _tunnel(data: Found, names: dict[int, str]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from netop.netlink_reconciler import uapi
 from netop.netlink_reconciler.backstop import METRIC, PROTOCOL
 from netop.netlink_reconciler.identity import PROTOCOL as ADDRESS_PROTOCOL
 from netop.netlink_reconciler.link import Attributes, Kind
+from netop.netlink_reconciler.linklocal import PREFIX_LENGTH, is_link_local
 from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route, Step, Switch
 from netop.netlink_reconciler.wire import attribute, byte, nested, number, request, text
 
@@ -87,11 +88,12 @@ def _route(step: Route) -> bytes:
 def _address(step: Address) -> bytes:
     address = step.identity.address
     family = AF_INET if address.version == 4 else AF_INET6
-    body = uapi.IFADDRMSG.pack(family, address.max_prefixlen, 0, 0, step.index)
+    length = PREFIX_LENGTH if is_link_local(step.identity) else address.max_prefixlen
+    body = uapi.IFADDRMSG.pack(family, length, 0, 0, step.index)
     values = [attribute(kind, address.packed) for kind in (uapi.IFA_LOCAL, uapi.IFA_ADDRESS)]
     if not step.present:
         return request(RTM_DELADDR, 0, body, *values)
-    # A VRF asks nobody whether an address is taken (NODAD).
+    # A VRF asks nobody whether an address is taken (NODAD), and on the veth nobody else is.
     values.append(number(uapi.IFA_FLAGS, uapi.IFA_F_NODAD))
     values.append(byte(uapi.IFA_PROTO, ADDRESS_PROTOCOL))
     # Replace, because the same address may be there without the mark.

@@ -94,10 +94,11 @@ class Observer:
         return [IPv4Address(reply.get_attr("IFA_LOCAL")) for reply in replies]
 
     def _identities(self, found: Actual) -> frozenset[Identity]:
-        vrfs = {link.index: link.name for link in found.own if link.attributes.kind == Kind.VRF}
-        if not vrfs:
+        kinds = {Kind.VRF, Kind.VETH}
+        links = {link.index: link.name for link in found.own if link.attributes.kind in kinds}
+        if not links:
             return frozenset()
-        return _answered(lambda: dump_identities(self._exchange, vrfs), "the addresses")
+        return _answered(lambda: dump_identities(self._exchange, links), "the addresses")
 
     def _free_tables(self, found: Actual, node: NodeSettings, count: int) -> tuple[int, ...]:
         """Return tables of the node's range that no VRF, rule or foreign route is about.

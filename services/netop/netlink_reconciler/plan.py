@@ -16,6 +16,7 @@ from netop.netlink_reconciler.claim import Claims, claims, doomed
 from netop.netlink_reconciler.goal import Goal, goals, peered_vrfs
 from netop.netlink_reconciler.identity import identities_of
 from netop.netlink_reconciler.link import Difference, Kind, Link, names_of
+from netop.netlink_reconciler.linklocal import is_link_local, link_local_of
 from netop.netlink_reconciler.refusal import Refusal
 from netop.netlink_reconciler.spare import Spare, without
 from netop.netlink_reconciler.step import Address, Change, Create, Delete, Route, Step, Switch
@@ -93,6 +94,7 @@ def make_plan(
             downs += _switches(vrf, reversed(wanted), left, up=False)
         elif not made and not any(link.name in deletions for link in wanted):
             ups += _switches(vrf, wanted, left, up=True)
+            ups += _lost_link_locals(vrf, wanted, left)
     removals: tuple[Step, ...] = (
         *_deletes(deletions, actual),
         *_stale_routes(claimed, actual, left),
@@ -182,6 +184,17 @@ def _addresses(
     for identity in right:
         if identity not in there:
             yield Address(vrf, identity, index, present=True, told=name in left.by_name)
+
+
+def _lost_link_locals(vrf: str, wanted: Iterable[WantedLink], left: Actual) -> Iterator[Address]:
+    """Yield the link-local addresses that the kernel gave, and that are gone.
+
+    Only where a link has none at all: one that has some other may have a session over it.
+    """
+    for link in (left.by_name[each.name] for each in wanted if each.attributes.link_local):
+        there = map(is_link_local, left.identities_of(link.name))
+        if link.running and not any(there):
+            yield Address(vrf, link_local_of(link), link.index, present=True)
 
 
 def _stale_routes(claimed: Claims, actual: Actual, left: Actual) -> Iterator[Route]:

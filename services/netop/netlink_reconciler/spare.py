@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from netop.common.messages import Message
 from netop.common.problem import Problem
+from netop.netlink_reconciler.linklocal import is_link_local
 from netop.netlink_reconciler.refusal import Refusal
 from netop.netlink_reconciler.step import Address, Change, Step
 
@@ -39,7 +40,7 @@ def spare_of(step: Step) -> Spare | None:
     VRF's own addresses, are for the answers of this node (docs/dataplane.md); but without
     its link-local address, a veth carries no BGP session.
     """
-    if isinstance(step, Address):
+    if isinstance(step, Address) and not is_link_local(step.identity):
         return Spare(step.vrf, step.identity.link, f"{step.identity} {step.present}")
     if isinstance(step, Change):
         difference = step.difference

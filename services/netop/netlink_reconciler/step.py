@@ -130,7 +130,9 @@ class Route:
 
 @dataclass(frozen=True)
 class Address:
-    """Give a VRF an address to answer from, or take one away."""
+    """Give a VRF an address to answer from, or an end of the veth one to peer over; or take
+    it away.
+    """
 
     vrf: str
     identity: Identity

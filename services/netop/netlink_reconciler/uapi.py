@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers and structures of the kernel's interface that messages and dumps are made of.
 
-From include/uapi/linux: netlink.h, rtnetlink.h, if_link.h, if_addr.h, ip.h and veth.h.
+From include/uapi/linux: netlink.h, rtnetlink.h, if_link.h, if.h, if_addr.h, ip.h and
+veth.h.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ RTEXT_FILTER_SKIP_STATS = 1 << 3
 
 # if_link.h
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_MASTER = 1, 3, 4, 5, 10
-IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 18, 20, 26, 27
+IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_IFALIAS, IFLA_AF_SPEC, IFLA_GROUP = 16, 18, 20, 26, 27
 IFLA_EXT_MASK, IFLA_LINK_NETNSID = 29, 37
 IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
 IFLA_VRF_TABLE = 1
@@ -37,6 +38,7 @@ IFLA_VXLAN_ID, IFLA_VXLAN_LINK, IFLA_VXLAN_LOCAL, IFLA_VXLAN_LEARNING = 1, 3, 4,
 IFLA_VXLAN_PORT, IFLA_VXLAN_GROUP6, IFLA_VXLAN_LOCAL6 = 15, 16, 17
 # "mode" is the kernel's word for hairpin (br_netlink.c).
 IFLA_BRPORT_MODE, IFLA_BRPORT_LEARNING = 4, 8
+IF_OPER_UP = 6  # if.h
 IFLA_INET6_ADDR_GEN_MODE = 8
 IN6_ADDR_GEN_MODE_EUI64, IN6_ADDR_GEN_MODE_NONE = 0, 1
 # Of ip.h, which numbers the settings of net.ipv4.conf from 1.

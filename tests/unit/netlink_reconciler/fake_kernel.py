@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
 from typing import Any
 
@@ -37,6 +37,7 @@ from tests.unit.netlink_reconciler.decoding import decoded
 UNDERLAY = "dum.underlay"
 ADDRESS = IPv4Address("10.0.0.7")
 MAC = "02:54:0a:00:00:07"
+LINK_LOCAL = IPv6Address("fe80::1")
 
 
 class RefusedError(Exception):
@@ -73,6 +74,9 @@ class FakeKernel:
         self.busy_tables: frozenset[int] = frozenset()
         self.backstops: set[Backstop] = set()
         self.identities: set[Identity] = set()
+        # By ifindex: ends of veths that run, and those that have a link-local address.
+        self.running: set[int] = set()
+        self.link_locals: set[int] = set()
         self.before: Callable[[Step], None] = lambda _: None
         self.refuse: Callable[[Step], str] = lambda _: ""
         self.observations = 0
@@ -92,7 +96,13 @@ class FakeKernel:
         backstops = frozenset(self.backstops)
         here = {link.name for link in self.links.values()}
         identities = frozenset(one for one in self.identities if one.link in here)
-        found = Actual(tuple(self.links.values()), addresses, backstops, identities)
+        ends = (link.name for link in self.links.values() if link.index in self.link_locals)
+        identities |= {Identity(name, LINK_LOCAL, marked=False) for name in ends}
+        links = (
+            dataclasses.replace(link, running=link.index in self.running)
+            for link in self.links.values()
+        )
+        found = Actual(tuple(links), addresses, backstops, identities)
         taken = self.busy_tables | {link.attributes.table for link in found.links}
         free = (one for one in range(node.table_first, node.table_last + 1) if one not in taken)
         return dataclasses.replace(found, free_tables=tuple(islice(free, tables(found))))
@@ -136,11 +146,13 @@ class FakeKernel:
         self.links[link.index] = dataclasses.replace(
             link, attributes=attributes, up=link.up if up is None else up
         )
+        self._linkwatch()
 
     def delete(self, name: str) -> None:
         actual = Actual(tuple(self.links.values())).without({name})
         self.links = {link.index: link for link in actual.links}
         self.identities = {one for one in self.identities if one.link in self.names()}
+        self._linkwatch()
 
     # The rules.
 
@@ -162,6 +174,23 @@ class FakeKernel:
             self._existing(index)
             self._set(index, attributes)
             self._flags(index, request)
+        self._linkwatch()
+
+    def _linkwatch(self) -> None:
+        """An end that begins to run gets an address, and loses it when it goes down."""
+        up = {link.name for link in self.links.values() if link.up}
+        running = {
+            link.index
+            for link in self.links.values()
+            if link.up and link.attributes.kind == "veth" and link.attributes.peer in up
+        }
+        begin = running - self.running
+        self.link_locals |= {one for one in begin if self.links[one].attributes.link_local}
+        self.link_locals = {one for one in self.link_locals if self._is_up(one)}
+        self.running = running
+
+    def _is_up(self, index: int) -> bool:
+        return index in self.links and self.links[index].up
 
     def _route(self, request: Any) -> None:
         assert (request["type"], request["proto"]) == (7, 110)
@@ -180,6 +209,10 @@ class FakeKernel:
         attributes = dict(request["attrs"])
         address = ip_address(attributes["IFA_LOCAL"])
         assert attributes["IFA_ADDRESS"] == str(address)
+        if address.version == 6 and address.is_link_local:
+            assert (request["header"]["type"], request["prefixlen"]) == (RTM_NEWADDR, 64)
+            self.link_locals.add(link.index)
+            return
         assert request["prefixlen"] == address.max_prefixlen
         identity = Identity(link.name, address, attributes.get("IFA_PROTO") == 110)
         self.identities.discard(identity)

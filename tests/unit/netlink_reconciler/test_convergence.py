@@ -35,6 +35,7 @@ DRIFT: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
         {"arp": False},
         {"master": ""},
         {"link_local": None},
+        {"flushed": True},
         {"up": True},
         {"up": False},
         {"kind": "dummy", "peer": None, "vni": None, "table": None},
@@ -72,6 +73,8 @@ def kernels(draw: st.DrawFn) -> FakeKernel:
             continue
         if "delete" in drift:
             kernel.delete(name)
+        elif "flushed" in drift:
+            kernel.link_locals.discard(kernel.names()[name].index)
         else:
             kernel.alter(name, **drift)
     return kernel
@@ -110,6 +113,8 @@ def check(kernel: FakeKernel, plan: Plan, wanted: Desired) -> None:
         five = [links[f"{prefix}.{vrf}"] for prefix in PREFIXES]
         assert [link.up for link in five] == [goal == Goal.UP] * 5
         assert {link.attributes.alias for link in five} == {f"netop vrf {vrf}"}
+        ends = {link.index for link in five if link.attributes.kind == "veth"}
+        assert kernel.link_locals & ends == (ends if goal == Goal.UP else set())
         vr, br, vx, vd, dv = (link.attributes for link in five)
         assert vr.table is not None
         assert 50 <= vr.table <= 79

@@ -10,6 +10,7 @@ import pytest
 
 from netop.netlink_reconciler.dump import parse_identity
 from netop.netlink_reconciler.identity import Identity, identities_of
+from netop.netlink_reconciler.plan import make_plan
 from netop.netlink_reconciler.step import Address
 from tests.unit.netlink_reconciler.fake_kernel import ADDRESS, UNDERLAY
 from tests.unit.netlink_reconciler.world import converge, desired, served, working
@@ -72,6 +73,62 @@ def test_the_same_address_without_our_mark_is_as_good() -> None:
     converge(kernel, WANTED, SERVING)
 
     assert kernel.applied == []
+
+
+@pytest.mark.parametrize("name", ["vd.red", "dv.red"])
+def test_link_local_address_that_is_gone_is_put_back_and_nothing_else_happens(name: str) -> None:
+    """FRR peers over it, and the kernel gives one only to a link that begins to run."""
+    kernel = working({"red": 5001, "blue": 5002})
+    index = kernel.names()[name].index
+    assert index in kernel.link_locals
+    kernel.alter(name, mac="02:00:00:00:00:07")
+    kernel.link_locals.remove(index)
+    converge(kernel, desired({"red": 5001, "blue": 5002}), served({"red": 5001, "blue": 5002}))
+
+    assert index in kernel.link_locals
+    (step,) = kernel.applied
+    assert str(step) == f"{name}: address fe80::ff:fe00:7 put in place"
+
+
+def test_mode_alone_gives_no_address_to_a_link_that_runs() -> None:
+    kernel = working({"red": 5001})
+    kernel.alter("dv.red", link_local=False)
+    kernel.alter("dv.red", up=False)
+    kernel.alter("dv.red", up=True)
+    assert kernel.names()["dv.red"].index not in kernel.link_locals
+    converge(kernel, WANTED, SERVING)
+
+    assert [str(step) for step in kernel.applied] == [
+        "dv.red: IPv6 link-local off → on",
+        "dv.red: address fe80::800:ff:fe00:1 put in place",
+    ]
+
+
+def test_link_that_does_not_run_yet_lacks_no_address() -> None:
+    """The kernel gives it one a moment after it went up, and netop shall not be in its way."""
+    kernel = working({"red": 5001})
+    slow = {kernel.names()[name].index for name in ("vd.red", "dv.red")}
+    kernel.running -= slow
+    kernel.link_locals -= slow
+    actual = kernel.observe(WANTED.node)
+
+    assert make_plan(WANTED, SERVING, actual).steps == ()
+
+
+def test_prepared_vrf_lacks_no_address() -> None:
+    kernel = working({"red": 5001})
+    converge(kernel, WANTED, served({}))
+
+    assert kernel.link_locals == set()
+    assert not any(isinstance(step, Address) for step in kernel.applied)
+
+
+def test_any_link_local_address_will_do() -> None:
+    """As with addrgenmode random; a session may be there over it."""
+    kernel = working({"red": 5001})
+    kernel.alter("dv.red", mac="02:00:00:00:00:07")
+
+    assert make_plan(WANTED, SERVING, kernel.observe(WANTED.node)).steps == ()
 
 
 def message(family: int, index: int, length: int, address: str, mark: int | None) -> bytes:

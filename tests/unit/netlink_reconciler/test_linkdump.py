@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from netop.common.netlink import ifinfmsg
 from netop.netlink_reconciler.link import Attributes, Link
 from netop.netlink_reconciler.linkdump import parse_links
+from netop.netlink_reconciler.wire import byte
 
 
 def encoded(index: int, flags: int, attributes: list[tuple[str, Any]]) -> bytes:
@@ -50,6 +51,14 @@ def own_sources(on: int) -> tuple[str, Any]:
 def test_whether_own_sources_are_accepted_is_read(on: int) -> None:
     [link] = parse_links([encoded(5, 1, [("IFLA_IFNAME", "dv.red"), own_sources(on)])])
     assert link.attributes.accept_local is bool(on)
+
+
+@pytest.mark.parametrize(("state", "running"), [(0, False), (3, False), (6, True)])
+def test_whether_it_runs_is_its_operational_state(state: int, running: bool) -> None:
+    """Which is unknown where the carrier, or the other end, was not told of yet."""
+    data = encoded(5, 0x41, [("IFLA_IFNAME", "dv.red")]) + byte(16, state)
+    [link] = parse_links([data])
+    assert (link.up, link.running) == (True, running)
 
 
 def test_each_kind_is_read_as_it_was_written() -> None:

@@ -26,7 +26,7 @@ from netop.netlink_reconciler.link import Attributes
 from netop.netlink_reconciler.observe import Tables
 from netop.netlink_reconciler.patience import FRR_PATIENCE
 from netop.netlink_reconciler.reconciler import WAITING, LinkReconciler
-from netop.netlink_reconciler.step import Change, Create, Failure, Step
+from netop.netlink_reconciler.step import Address, Change, Create, Failure, Step
 from tests.unit.netlink_reconciler.fake_kernel import FakeKernel
 from tests.unit.netlink_reconciler.world import desired, served
 
@@ -386,6 +386,36 @@ async def test_a_new_generation_is_tried_at_once(node: Node) -> None:
     node.desire({"red": 5001, "blue": 5002}, generation=2)
     await node.reconciler.reconcile()
     assert node.state("red") == VrfState.PREPARED
+
+
+async def test_without_its_link_local_address_a_vrf_is_not_in_sync(node: Node) -> None:
+    """FRR has no session then: as where a sysctl disables IPv6."""
+
+    def refuse(step: Step) -> str:
+        return "ipv6: IPv6 is disabled on this device." if isinstance(step, Address) else ""
+
+    node.kernel.refuse = refuse
+    node.desire({"red": 5001, "blue": 5002})
+    node.serve({"red": 5001, "blue": 5002})
+    await node.reconciler.reconcile()
+    assert node.state("red") == VrfState.UP, "the addresses to answer from it can do without"
+    index = node.kernel.names()["dv.red"].index
+    node.kernel.link_locals.remove(index)
+    before = dict(node.kernel.links)
+    report = await node.reconciler.reconcile()
+    assert (node.state("red"), node.state("blue")) == (VrfState.FAILED, VrfState.UP)
+    assert (
+        "red: giving dv.red the address fe80::800:ff:fe00:1: "
+        "ipv6: IPv6 is disabled on this device." in report.status
+    )
+    node.now += report.retry or 0.0
+    await node.reconciler.reconcile()
+    assert node.kernel.links == before, "tried again, and nothing goes down for it"
+    node.kernel.refuse = lambda _: ""
+    node.now += 120
+    report = await node.reconciler.reconcile()
+    assert (report.status, report.retry) == ("2 VRFs in sync, generation 1", None)
+    assert index in node.kernel.link_locals
 
 
 async def test_a_fight_is_told_and_slowed_down_but_not_given_up(node: Node) -> None:

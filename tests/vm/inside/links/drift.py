@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import pytest
 
+from netop.common.documents import VrfState
 from tests.vm.inside.links.namespace import (
     PREFIXES,
     Node,
@@ -94,6 +97,56 @@ def test_own_sources_are_accepted_again(node: Node) -> None:
     setting.write_text("0", encoding="ascii")
     node.reconcile()
     assert setting.read_text(encoding="ascii") == "1\n"
+
+
+def link_locals(name: str) -> list[str]:
+    """The link-local addresses, once the link runs and has what the kernel gives it."""
+    for _ in range(500):
+        if json.loads(ip(f"-j link show dev {name}"))[0]["operstate"] == "UP":
+            break
+        time.sleep(0.01)
+    (shown,) = json.loads(ip(f"-6 -j address show dev {name} scope link")) or [{"addr_info": []}]
+    return [address["local"] for address in shown["addr_info"]]
+
+
+@pytest.mark.parametrize("name", ["vd.red", "dv.red"])
+def test_a_link_local_address_is_given_back(node: Node, name: str) -> None:
+    node.bring_up({"red": 5001})
+    before = link_locals(name)
+    assert len(before) == 1
+    node.story()
+    node.reconcile()
+    assert node.story() == [], "the kernel gave it, not netop"
+    ip(f"address flush dev {name}")
+    assert node.reconcile() == "1 VRF in sync, generation 1"
+    assert link_locals(name) == before
+    assert node.story() == [f"{name}: address {before[0]} put in place"]
+    node.reconcile()
+    assert node.story() == []
+
+
+def test_a_link_that_came_up_without_address_generation_gets_its_address(node: Node) -> None:
+    node.bring_up({"red": 5001})
+    before = link_locals("dv.red")
+    ip("link set dv.red addrgenmode none")
+    ip("link set dv.red down")
+    ip("link set dv.red up")
+    assert link_locals("dv.red") == []
+    assert node.reconcile() == "1 VRF in sync, generation 1"
+    assert link_locals("dv.red") == before
+
+
+def test_a_vrf_whose_veth_has_ipv6_disabled_is_not_in_sync(node: Node) -> None:
+    setting = Path("/proc/sys/net/ipv6/conf/dv.red/disable_ipv6")
+    node.bring_up({"red": 5001})
+    assert len(link_locals("dv.red")) == 1
+    setting.write_text("1", encoding="ascii")
+    status = node.reconcile()
+    assert "IPv6 is disabled on this device" in status
+    assert node.state("red") == VrfState.FAILED
+    setting.write_text("0", encoding="ascii")
+    assert node.reconcile() == "1 VRF in sync, generation 1"
+    assert len(link_locals("dv.red")) == 1
 
 
 def test_a_peer_in_another_namespace_is_replaced(node: Node) -> None:
