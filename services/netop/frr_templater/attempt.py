@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from netop.common.documents import DesiredVrf
 from netop.frr_templater.apply import Outcome
+from netop.frr_templater.deaths import WHOLE, Change
+from netop.frr_templater.found import vrfs_in
 from netop.frr_templater.plan import changed_names
 from netop.frr_templater.sentences import reason_of
 from netop.frr_templater.state import Good, Refusal, digest
@@ -45,3 +49,26 @@ class Attempt:
         """Return what refusals of that which is wanted now would be known by."""
         mark = self.target.loaded.mark
         return frozenset(digest(vrf, mark) for vrf in self.target.intent.vrfs)
+
+    def suspects(self) -> tuple[Change, ...]:
+        """Return what FRR may have ended or hung of: what is changed, and what is wanted.
+
+        As with refusals, only what is wanted is looked up before the next attempt.
+        """
+        return self._changes(self.new.vrfs, self.target.vrfs, self.target.intent.vrfs)
+
+    def survivors(self) -> tuple[Change, ...]:
+        """Return what FRR has lived through once this step is proven."""
+        return self._changes(self.new.vrfs)
+
+    def _changes(self, *versions: Sequence[DesiredVrf]) -> tuple[Change, ...]:
+        mark, good = self.new.template, self.good
+        changed, gone = changed_names(good.vrfs, self.new.vrfs)
+        # What is served of an older template, or by another operator, cannot be taken apart.
+        served = good.template != mark and (good.vrfs or vrfs_in(good.text))
+        if served or not (changed or gone):
+            return ((WHOLE, (None, mark)),)
+        named = [{vrf.name: vrf for vrf in vrfs} for vrfs in versions]
+        return tuple(
+            (name, (vrfs.get(name), mark)) for name in sorted(changed | gone) for vrfs in named
+        )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netop.common.documents import DesiredVrf
@@ -13,10 +13,12 @@ from netop.common.messages import Message
 from netop.common.policy import ResourcePolicy
 from netop.common.problem import Problem
 from netop.frr_templater.bisect import accept
+from netop.frr_templater.deaths import Death
 from netop.frr_templater.frr import Frr
 from netop.frr_templater.lint import Issue, lint
 from netop.frr_templater.model import route_maps, vrf_model
 from netop.frr_templater.render import Intent, render
+from netop.frr_templater.sentences import not_survived
 from netop.frr_templater.state import Good, State, digest
 from netop.frr_templater.template import Template, TemplateError
 
@@ -52,13 +54,14 @@ class Maker:
     running: str
     _examined: tuple[tuple[DesiredVrf, ...], str, tuple[Issue, ...]] | None = None
 
-    async def make(self, intent: Intent, state: State) -> Candidate:
+    async def make(self, intent: Intent, state: State, held: Mapping[str, Death]) -> Candidate:
         """Return the candidate that serves as much of `intent` as can be served.
 
-        Raises TemplateError where the operator's own text is to blame, FrrError where
-        vtysh cannot be run, OSError where the candidate cannot be written for it.
+        `held` are VRFs of which FRR ended, also those that were to go. Raises TemplateError
+        where the operator's own text is to blame, FrrError where vtysh cannot be run, OSError
+        where the candidate cannot be written for it.
         """
-        kept, problems = self._without_refused(intent.vrfs, state)
+        kept, problems = self._without_refused(intent.vrfs, state, held)
         if not await self.faults(intent, kept):
             return self._finished(intent, kept, problems)
         faults = await self.faults(intent, ())
@@ -83,20 +86,24 @@ class Maker:
         return Candidate(text, tuple(vrfs), (*problems, *odd))
 
     def _without_refused(
-        self, vrfs: Iterable[DesiredVrf], state: State
+        self, vrfs: Iterable[DesiredVrf], state: State, held: Mapping[str, Death]
     ) -> tuple[list[DesiredVrf], list[Problem]]:
-        if not state.refusals:
+        if not state.refusals and not held:
             return list(vrfs), []  # a digest of each would take its time
         kept: list[DesiredVrf] = []
         problems: list[Problem] = []
-        for vrf in vrfs:
-            refusal = state.refusal(digest(vrf, self.mark), vrf.name)
-            if refusal is None:
-                kept.append(vrf)
-                continue
-            last = _last_good(vrf.name, state.good)
-            kept += [last] if last is not None else []
-            problems.append(_left_out(vrf.name, refusal.reason, kept_last=last is not None))
+        wanted = {vrf.name: vrf for vrf in vrfs}
+        for name in sorted(wanted.keys() | held.keys()):
+            vrf, last = wanted.get(name), _last_good(name, state.good)
+            death = held.get(name)
+            problem = None
+            if death is not None and (vrf, self.mark) in death.versions:
+                problem = not_survived(death, name, kept_last=last is not None)
+            elif vrf is not None and (refusal := state.refusal(digest(vrf, self.mark), name)):
+                problem = _left_out(name, refusal.reason, kept_last=last is not None)
+            vrf = vrf if problem is None else last
+            kept += [vrf] if vrf is not None else []
+            problems += [problem] if problem is not None else []
         return kept, problems
 
     async def _sift(

@@ -108,31 +108,37 @@ class Keeper:
         `due` asks to look at FRR although nothing changed. Raises FrrError, SystemdError
         and OSError; what was good before is good then.
         """
+        kept = await self._serve(target, disk, due=due)
+        delays = [delay for delay in (kept.again, self.deaths.left()) if delay is not None]
+        return dataclasses.replace(kept, again=min(delays, default=None))
+
+    async def _serve(self, target: Target, disk: str | None, *, due: bool) -> Kept:
         good = self.state.good or await self._first(target, disk)
-        spared = await self._spare(target.text, disk, due=due)
-        if spared is not None:
-            return spared
         if target.text == good.text and good.proven:
             return await self.keep(disk, due=due)
+        spared = await self._spare(target, target.text, disk, due=due)
+        if spared is not None:
+            return spared
         if left := self.pause.left(target.wish):
             kept = await self.keep(disk, due=due)
             told = tuple(dict.fromkeys((*self.pause.problems, *kept.problems)))
             return dataclasses.replace(kept, problems=told, again=kept.again or left, settled=False)
         return await self._change(target, good, disk, due=due)
 
-    async def _spare(self, text: str, disk: str | None, *, due: bool) -> Kept | None:
+    async def _spare(
+        self, target: Target, text: str, disk: str | None, *, due: bool
+    ) -> Kept | None:
         """Keep FRR where it is as long as `text` is not to be tried; None where it may be."""
-        refusal, waiting = self.state.refusal(digest(text)), self.deaths.wait(text)
+        refusal = self.state.refusal(digest(text))
+        death = self.deaths.wait(target.loaded.mark)
         if refusal is not None:
-            problem, left = refused(refusal.reason), None
-        elif waiting is not None:
-            death, left = waiting
-            problem = not_survived(death.reason, death.times)
+            problem = refused(refusal.reason)
+        elif death is not None:
+            problem = not_survived(death)
         else:
             return None
         kept = await self.keep(disk, due=due)
-        told = (problem, *kept.problems)
-        return dataclasses.replace(kept, problems=told, again=kept.again or left)
+        return dataclasses.replace(kept, problems=(problem, *kept.problems))
 
     async def keep(self, disk: str | None, *, due: bool) -> Kept:
         """Keep FRR at the last good configuration. Raises as `serve`."""
@@ -182,12 +188,12 @@ class Keeper:
     async def _change(self, target: Target, good: Good, disk: str | None, *, due: bool) -> Kept:
         # A dead or hung FRR shall not be held against a text that it has not seen.
         await self.applier.frr.answers()
-        steps = _steps(target, good)
+        steps = _steps(target, good, self.deaths)
         for number, vrfs in enumerate(steps, start=1):
             if number < len(steps) and not await target.passes(vrfs):
                 continue  # two that exclude each other, such as swapped VNIs, must go together
             text = target.text if number == len(steps) else target.text_for(vrfs)
-            spared = await self._spare(text, disk, due=due)
+            spared = await self._spare(target, text, disk, due=due)
             if spared is not None:
                 return spared
             new = Good(text, target.loaded.mark, vrfs, target.loaded.template.ipv6)
@@ -200,7 +206,7 @@ class Keeper:
                 self.pause.begin(target.wish, kept.again or 0.0, kept.problems)
                 return kept
             self._remember(new, outcome.finding)
-            self.deaths.survived(text)
+            self.deaths.survived(attempt.survivors())
             self.pause.end()
             self.reloads.record(ReloadResult.VERIFIED, attempt.began, outcome, attempt.diff)
             self.reloads.tell_change(new, good, f" ({number} of {len(steps)})" * (len(steps) > 1))
@@ -249,7 +255,7 @@ class Keeper:
 
     def _not_alive(self, attempt: Attempt, outcome: Outcome, reason: str) -> Kept:
         """Have FRR start anew with the last good file, and leave the other be for a while."""
-        self.deaths.add(attempt.new.text, reason)
+        self.deaths.add(attempt.suspects(), reason)
         self._write(attempt.good, attempt.new.vrfs)
         self.reloads.tell_death(reason, attempt.diff)
         return self._later(outcome)
@@ -291,10 +297,12 @@ def _seen(good: Good) -> tuple[DesiredVrf, ...] | None:
     return good.vrfs if good.proven else None
 
 
-def _steps(target: Target, good: Good) -> tuple[tuple[DesiredVrf, ...], ...]:
+def _steps(target: Target, good: Good, deaths: Deaths) -> tuple[tuple[DesiredVrf, ...], ...]:
     """Return the sets of VRFs to go through."""
     if not good.proven and vrfs_in(good.text):
         # The first of several would lack what is served and what nobody knows of.
         return (target.vrfs,)
-    new_template = good.proven and good.template != target.loaded.mark
-    return batches(good.vrfs, target.vrfs, new_template=new_template)
+    alone = deaths.suspects(target.vrfs, target.loaded.mark)
+    # Before FRR ended of anything, a first change is not taken apart.
+    new_template = good.template != target.loaded.mark and (good.proven or bool(alone))
+    return batches(good.vrfs, target.vrfs, new_template=new_template, alone=alone)

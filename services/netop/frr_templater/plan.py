@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from netop.common.documents import Desired, DesiredVrf, Links, Served, VrfState
@@ -151,23 +151,30 @@ def missing(
 
 
 def batches(
-    before: Sequence[DesiredVrf], after: Sequence[DesiredVrf], *, new_template: bool = False
+    before: Sequence[DesiredVrf],
+    after: Sequence[DesiredVrf],
+    *,
+    new_template: bool = False,
+    alone: Mapping[str, int] | None = None,
 ) -> tuple[tuple[DesiredVrf, ...], ...]:
     """Return the sets of VRFs to go through, the last being `after`.
 
     With a new template the first step changes no VRF, so that it is plain which of the two
     FRR refuses. (frr-reload.py 10.3 also ends with an error when a neighbor goes and a
     `router bgp` comes that stands in front of the others.) Each step deletes and adds no
-    more lines than one reload has the time for; one resource alone is never split.
+    more lines than one reload has the time for; one resource alone is never split. What is
+    to be changed `alone` comes last, that with the higher number later.
     """
+    last = alone or {}
     now = {vrf.name: vrf for vrf in before}
     goal = {vrf.name: vrf for vrf in after}
     steps = [tuple(before)] if new_template and tuple(before) != tuple(after) else []
     deleted = added = 0
-    for name in sorted(now.keys() | goal.keys()):
-        for version in _versions(now.get(name), goal.get(name)):
+    for name in sorted(now.keys() | goal.keys(), key=lambda name: (last.get(name, 0), name)):
+        for number, version in enumerate(_versions(now.get(name), goal.get(name))):
             less, more = _change(now.get(name), version)
-            full = deleted + less > DELETED_AT_ONCE or added + more > ADDED_AT_ONCE
+            begins = number == 0 and name in last
+            full = begins or deleted + less > DELETED_AT_ONCE or added + more > ADDED_AT_ONCE
             if full and (deleted or added):
                 steps.append(tuple(now[key] for key in sorted(now)))
                 deleted = added = 0

@@ -151,8 +151,9 @@ class Templater:
             self._found_served = await self._found(view.desired)
         try:
             target = await self.targets.target(
-                view.desired, links, view.loaded, self._known, self.keeper.state
-            )
+                view.desired, links, view.loaded, self._known, self.keeper.state,
+                self.keeper.deaths.held(),
+            )  # fmt: skip
         except TemplateError as error:
             problems += error.problems
             return None

@@ -9,6 +9,7 @@ from netop.common.masking import masked
 from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.frr_templater.apply import Finding
+from netop.frr_templater.deaths import Death
 
 # As much as a person reads in a status line, in characters.
 REASON_LONGEST = 1000
@@ -44,13 +45,16 @@ def refused(reason: str) -> Problem:
     )
 
 
-def not_survived(reason: str, number: int) -> Problem:
-    """Return the complaint about a change that FRR did not live through."""
-    times = "once" if number == 1 else f"{number} times"
+def not_survived(death: Death, vrf: str = "", *, kept_last: bool = True) -> Problem:
+    """Return the complaint about a change that FRR did not live through; of one VRF, or all."""
+    times = "once" if death.times == 1 else f"{death.times} times"
+    remedy = "its last good configuration stays" if kept_last else "it is left out"
     return Problem(
-        "frr.conf",
-        f"FRR ended or hung {times} while it took over a change: {reason}",
-        remedy="the last good configuration is served; it is tried again later",
+        f"VRF {vrf}" if vrf else "frr.conf",
+        f"FRR ended or hung {times} while it took over a change: {death.reason}",
+        remedy=f"{remedy if vrf else 'the last good configuration is served'}; "
+        "it is tried again later",
+        vrf=vrf,
         message=Message.FRR_DIED_OF_CHANGE,
     )
 

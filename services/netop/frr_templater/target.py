@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netop.common.documents import Desired, DesiredVrf, Links, Served
 from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.frr_templater.candidate import Candidate, Maker
+from netop.frr_templater.deaths import Death
 from netop.frr_templater.files import Loaded
 from netop.frr_templater.frr import Frr
 from netop.frr_templater.hints import Value, written
@@ -75,9 +77,18 @@ class Targets:
     _last: _Made | None = None
 
     async def target(
-        self, desired: Desired, links: Links, loaded: Loaded, served: Served | None, state: State
+        self,
+        desired: Desired,
+        links: Links,
+        loaded: Loaded,
+        served: Served | None,
+        state: State,
+        held: Mapping[str, Death],
     ) -> Target:
-        """Return what to serve; raises TemplateError, FrrError, OSError as `Maker.make`."""
+        """Return what to serve, what is `held` as it was.
+
+        Raises TemplateError, FrrError, OSError as `Maker.make`.
+        """
         choice = choose(desired, links, served)
         intent = Intent(
             choice.vrfs,
@@ -86,7 +97,7 @@ class Targets:
             links.host_router_id or state.host_router_id,
         )
         key = (loaded.mark, intent, choice.waiting, desired.generation, desired.node.asn,
-               state.refusals, state.frr)  # fmt: skip
+               state.refusals, held, state.frr)  # fmt: skip
         good = state.good.vrfs if state.good is not None else None
         if self._last is not None and self._last.still(key, good):
             return self._last.target
@@ -94,10 +105,10 @@ class Targets:
         maker = Maker(
             self.frr, loaded.template, self.origin, loaded.mark, desired.node.asn, state.frr
         )
-        made = await maker.make(intent, state)
+        made = await maker.make(intent, state, held)
         target = self._finished(maker, made, loaded, intent, desired.generation, choice.waiting)
         # What was good before takes the place of what is left out, and has no other part.
-        whole = made.vrfs == intent.vrfs and not state.refusals
+        whole = made.vrfs == intent.vrfs and not state.refusals and not held
         self._last = _Made(key, good, whole, target)
         return target
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A text that FRR ends of is tried more and more rarely, however FRR comes back."""
+"""What FRR ends of is tried more and more rarely, and nothing else waits for it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,19 +49,32 @@ def test_it_waits_longer_each_time_and_not_for_ever() -> None:
     deaths = Deaths(lambda: time)
     waits: list[float] = []
     for _ in range(7):
-        deaths.add("text", "why")
-        waits.append(found[1] if (found := deaths.wait("text")) else 0.0)
-        assert deaths.wait("another") is None
+        deaths.add([("red", (RED, "mark"))], "why")
+        waits.append(deaths.held()["red"].until if deaths.held() else 0.0)
+        assert deaths.left() == (waits[-1] or None)
+        assert deaths.wait("mark") is None, "all others go on"
     assert waits == [0.0, 60.0, 600.0, 6000.0, LONGEST, LONGEST, LONGEST]
     time = LONGEST
-    assert deaths.wait("text") is None, "it may be tried"
-    deaths.add("text", "why")
-    deaths.survived("another")
-    found = deaths.wait("text")
-    assert found is not None
-    assert found[0].times == 8
-    deaths.survived("text")
-    assert deaths.wait("text") is None
+    assert deaths.held() == {}, "it may be tried"
+    deaths.add([("red", (RED, "mark"))], "why")
+    deaths.survived([("blue", (BLUE, "mark")), ("red", (None, "mark"))])
+    assert deaths.held()["red"].times == 8
+    assert deaths.suspects([RED], "mark") == {"red": 8}
+    assert deaths.suspects([RED], "another") == deaths.suspects([], "mark") == {}
+    deaths.survived([("red", (RED, "mark"))])
+    assert deaths.suspects([RED], "mark") == {}
+
+
+def test_all_wait_where_frr_ends_of_one_after_the_other() -> None:
+    deaths = Deaths(lambda: 0.0)
+    waits: list[float | None] = []
+    for name in ("a", "a", "b", "c"):
+        deaths.add([(name, (vrf(name, 1), "mark"))], "why")
+        found = deaths.wait("mark")
+        waits.append(found.until if found is not None else None)
+    assert waits == [None, None, 60.0, 600.0]
+    deaths.survived([("d", (vrf("d", 1), "mark"))])
+    assert deaths.wait("mark") is None
 
 
 async def test_a_repair_in_between_does_not_make_it_forget(node: Node) -> None:
@@ -81,3 +95,68 @@ async def test_another_version_of_frr_gets_a_chance_at_once(node: Node) -> None:
     node.frr.deadly, node.frr.number = "", "10.4"
     node.frr.boot()
     assert await node.settle() == "2 VRFs served, generation 2"
+
+
+async def test_no_other_vrf_waits_for_a_deadly_one(node: Node) -> None:
+    """Nor does the deadly one get another chance whenever another one changes."""
+    node.frr.deadly = "^vni 5001$"
+    died: list[float] = []
+    for generation in range(2, 9):
+        node.want(generation, vrf("blue", 5002, 10, 20 + generation), RED)
+        died += await deaths_within(node, 50)
+        assert node.served == {"blue": 5002}
+        assert f"pl_blue_export_{20 + generation} " in node.text
+        assert len(died) <= 2 or generation > 2
+    assert len(died) == 3, died
+    assert node.published["generation"] == 8
+    told = json.dumps(node.published["problems"])
+    assert '"subject": "VRF red", "reason": "FRR ended or hung 3 times' in told
+    node.frr.deadly = ""
+    await deaths_within(node, HOUR)
+    assert node.served == {"blue": 5002, "red": 5001}
+    assert node.published["problems"] == []
+
+
+async def test_of_several_the_deadly_one_is_found(node: Node) -> None:
+    node.frr.deadly = "^vni 5001$"
+    green, amber = vrf("green", 7), vrf("amber", 9)
+    node.want(2, vrf("blue", 5002, 30), RED, green, amber)
+    assert len(await deaths_within(node, 50)) == 2
+    assert node.served == {"amber": 9, "blue": 5002, "green": 7}
+    assert "pl_blue_export_30 " in node.text
+    assert len(await deaths_within(node, 50)) == 1
+
+
+async def test_two_deadly_ones_hold_up_others_for_a_minute_only(node: Node) -> None:
+    node.frr.deadly = "^vni (5001|9)$"
+    node.want(2, BLUE, RED, vrf("amber", 9), vrf("green", 7), vrf("violet", 8))
+    assert len(await deaths_within(node, 50)) == 3
+    await deaths_within(node, 50)
+    assert node.served == {"blue": 5002, "green": 7, "violet": 8}
+
+
+async def test_an_frr_that_ends_of_any_change_is_left_alone(node: Node) -> None:
+    node.frr.deadly = "^vni (?!5002$)"
+    node.want(2, BLUE, RED, *(vrf(f"v{number}", 6000 + number) for number in range(9)))
+    assert len(await deaths_within(node, HOUR)) <= 6
+    assert node.served == {"blue": 5002}
+
+
+async def test_a_vrf_that_is_deadly_when_it_goes_stays_meanwhile(node: Node) -> None:
+    node.want(2, BLUE, RED)
+    await node.settle()
+
+    def kill() -> None:
+        node.frr.deadly = "" if "vni 5001" in node.text else "."
+
+    node.frr.before_reload = kill
+    died: list[float] = []
+    for generation in range(3, 8):
+        node.want(generation, vrf("blue", 5002, 20 + generation))
+        died += await deaths_within(node, 50)
+        assert f"pl_blue_export_{20 + generation} " in node.text
+        assert node.served == {"blue": 5002, "red": 5001}
+    assert len(died) == 3, died
+    node.frr.before_reload, node.frr.deadly = lambda: None, ""
+    await deaths_within(node, HOUR)
+    assert node.served == {"blue": 5002}

@@ -76,6 +76,27 @@ async def test_one_refused_vrf_costs_none_that_frr_serves(tmp_path: Path, before
     assert node.frr.dismissed == {"vr.green"}
 
 
+async def test_what_frr_ends_of_costs_none_that_frr_serves(tmp_path: Path, before: str) -> None:
+    """What another operator made cannot be taken apart, so it is none of its VRFs that waits."""
+    node = node_of(tmp_path, before)
+    node.frr.deadly = "^vni 7$"
+    deaths = 0
+    for generation in range(1, 6):
+        node.want(generation, vrf("blue", 5002, 10, 20 + generation), GREEN, RED)
+        for _ in range(10):
+            await node.templater.reconcile()
+            if node.frr.dead:
+                deaths += 1
+                node.frr.boot()
+            assert node.frr.bindings() == BOTH
+            node.time += 1
+    assert deaths == 2
+    node.frr.deadly = ""
+    node.time += 60
+    await node.settle()
+    assert node.served == {"blue": 5002, "green": 7, "red": 5001}
+
+
 async def test_what_is_refused_as_a_whole_costs_nothing_either(
     tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

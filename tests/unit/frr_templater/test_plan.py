@@ -113,6 +113,13 @@ def test_a_new_template_comes_before_new_vrfs() -> None:
     assert batches(after, after, new_template=True) == (tuple(after),)
 
 
+def test_what_is_to_be_changed_alone_comes_last() -> None:
+    a, b, c, d = (vrf(name, number) for number, name in enumerate("abcd", start=1))
+    steps = batches([a], [b, c, d], alone={"a": 1, "b": 2})
+    assert steps == ((a, c, d), (c, d), (b, c, d))
+    assert batches([], [a, b], alone={"c": 1}) == ((a, b),)
+
+
 def test_many_deletions_are_spread_over_reloads() -> None:
     before = some(100, 20)
     steps = batches(before, [])
