@@ -19,25 +19,30 @@ D = TypeVar("D", bound=Document)
 
 @dataclass(frozen=True)
 class View:
-    """The documents and files as they are; None what is absent or cannot be used."""
+    """The documents and files as they are; None what is absent or cannot be used.
+
+    `ours` says that frr.conf is netop's to put back: it could be read, or is absent, and is
+    not what the template is yet to be made from.
+    """
 
     desired: Desired | None
     links: Links | None
     loaded: Loaded | None
     disk: str | None
+    ours: bool
     problems: tuple[Problem, ...]
 
 
 def observe(store: Store, files: Files) -> View:
     """Read everything; what cannot be read is a problem, and hides nothing else."""
     problems: list[Problem] = []
-    return View(
-        desired=_read(store, Desired, problems),
-        links=_read(store, Links, problems),
-        loaded=_load(files, problems),
-        disk=_disk(files, problems),
-        problems=tuple(problems),
-    )
+    desired, links = _read(store, Desired, problems), _read(store, Links, problems)
+    loaded, disk, ours = _load(files, problems), None, False
+    try:
+        disk, ours = files.read(), files.template.exists()
+    except OSError as error:
+        problems.append(_unreadable(files.configuration, f"cannot be read: {error}"))
+    return View(desired, links, loaded, disk, ours, tuple(problems))
 
 
 def own_document(store: Store) -> Served | None:
@@ -65,14 +70,6 @@ def _load(files: Files, problems: list[Problem]) -> Loaded | None:
     except OSError as error:
         problems.append(_unreadable(files.template, f"cannot be read or made: {error}"))
     return None
-
-
-def _disk(files: Files, problems: list[Problem]) -> str | None:
-    try:
-        return files.read()
-    except OSError as error:
-        problems.append(_unreadable(files.configuration, f"cannot be read: {error}"))
-        return None
 
 
 def _unreadable(path: Path, reason: str) -> Problem:

@@ -199,7 +199,7 @@ class Templater:
         due = self.clock() - self._looked >= LOOK_AGAIN
         if target is not None:
             kept = await self.keeper.serve(target, view.disk, due=due)
-        elif self.keeper.state.good is not None and self.keeper.state.good.text == view.disk:
+        elif view.ours:
             kept = await self.keeper.keep(view.disk, due=due)
         else:
             kept = Kept()

@@ -403,6 +403,62 @@ async def test_an_administrators_frr_conf_is_put_back_and_kept_aside(node: Node)
     assert node.text == good
 
 
+@pytest.mark.parametrize("lacks", ["links.json", "a template", "a generation"])
+async def test_what_is_served_is_kept_while_nobody_knows_what_is_wanted(
+    node: Node, lacks: str
+) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    good = node.text
+    if lacks == "links.json":
+        node.store.path(Links).write_text('{"version": 2}')
+    elif lacks == "a template":
+        node.files.template.write_text("")
+    else:
+        node.put(desired(2, BLUE, RED))
+    node.files.configuration.write_text(good.replace(" vni 5002\n", ""))
+    await node.frr.reload()
+    await node.settle()
+    assert node.text == good
+    assert lines_of(good) == node.frr.running
+    assert "was changed by somebody else and is put back" in node.told.text
+    assert (node.served, node.published["generation"]) == ({"blue": 5002}, 1)
+    node.frr.running = {line for line in node.frr.running if line[1] != "vni 5002"}
+    node.time += 900
+    await node.settle()
+    assert lines_of(good) == node.frr.running
+
+
+async def test_a_frr_conf_that_a_template_is_yet_to_be_made_from_is_left_alone(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.files.template.unlink()
+    half = BASE.replace("#++{{.BGP}}\n", "")
+    node.files.configuration.write_text(half)
+    await node.settle()
+    assert node.text == half
+    node.files.configuration.write_text(BASE + "ip route 203.0.113.0/24 Null0\n")
+    assert await node.settle() == "1 VRF served, generation 1"
+    assert "203.0.113.0/24" in node.text
+
+
+async def test_a_frr_conf_that_cannot_be_read_is_not_put_back_before_it_is_needed(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.store.path(Links).write_text('{"version": 2}')
+
+    def fail(_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(node.files), "read", fail)
+        await node.settle()
+    assert "frr.conf: cannot be read" in node.told.text
+    assert node.frr.reloads == 1
+
+
 async def test_frr_away_keeps_the_list_and_comes_back(node: Node) -> None:
     node.want(1, BLUE)
     await node.settle()
