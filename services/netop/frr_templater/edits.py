@@ -11,7 +11,7 @@ from netop.common.journal import Journal
 from netop.common.messages import Message
 from netop.common.store import replace_file
 from netop.frr_templater.files import Files
-from netop.frr_templater.state import digest
+from netop.frr_templater.state import State
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,12 @@ class Edits:
     files: Files
     journal: Journal
 
-    def rescue(self, disk: str | None, known: Collection[str], written: str) -> None:
-        """Keep a copy of `disk`, and say so, unless it is known or was `written` by netop.
+    def rescue(self, disk: str | None, known: Collection[str], state: State) -> None:
+        """Keep a copy of `disk`, and say so, unless it is known or netop wrote it.
 
-        `written` is a digest, empty before netop wrote anything: then it is as provisioned.
-        Raises OSError.
+        Before netop wrote anything it is as provisioned. Raises OSError.
         """
-        if disk is None or disk in known or not written or digest(disk) == written:
+        if disk is None or disk in known or not state.written or state.ours(disk):
             return
         replace_file(self.path, disk, mode=0o600)
         self.journal.warning(

@@ -271,7 +271,7 @@ class Keeper:
         """Replace frr.conf; `others` are VRFs that FRR may have, or get, a part of."""
         before = self.state.good.vrfs if self.state.good is not None else ()
         trying = sorted({*self.state.trying, *(vrf.name for vrf in (*before, *others))})
-        self._save(written=digest(new.text), trying=tuple(trying))
+        self.memory.save(dataclasses.replace(self.state.writing(new.text), trying=tuple(trying)))
         self.announce(new)
         self.files.write(new.text)
 
@@ -289,7 +289,7 @@ class Keeper:
     def _rescue_edit(self, disk: str | None, wanted: str) -> None:
         good = self.state.good
         known = {wanted, good.text if good is not None else wanted}
-        self.edits.rescue(disk, known, self.state.written)
+        self.edits.rescue(disk, known, self.state)
 
 
 def _seen(good: Good) -> tuple[DesiredVrf, ...] | None:

@@ -18,6 +18,8 @@ from netop.common.store import encode, remove_leftovers, replace_file
 VERSION = 1
 # Each refusal is some hundred bytes; more than this are kept only of what is wanted now.
 REFUSALS_KEPT = 32
+# More writes than these in a row do not fail.
+EARLIER_KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -55,19 +57,31 @@ class Refusal:
 class State:
     """All that the daemon remembers.
 
-    `written` is the digest of the last frr.conf that this daemon wrote: any other is
-    somebody else's. `trying` names the VRFs of a text that was written and not proven: FRR
-    may have a part of them. `frr` is the version of FRR that refused: another may not. The router
-    ids are the last ones known.
+    `written` is the digest of the last frr.conf that this daemon wrote, or was about to
+    write; `earlier` are some before it, one of which is still there where the write failed.
+    Any other is somebody else's. `trying` names the VRFs of a text that was written and not
+    proven: FRR may have a part of them. `frr` is the version of FRR that refused: another may
+    not. The router ids are the last ones known.
     """
 
     good: Good | None = None
     written: str = ""
+    earlier: tuple[str, ...] = ()
     trying: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     frr: str = ""
     router_id: ipaddress.IPv4Address | None = None
     host_router_id: ipaddress.IPv4Address | None = None
+
+    def writing(self, text: str) -> State:
+        """Return the state that knows of a frr.conf which is about to be written."""
+        new = digest(text)
+        known = [each for each in (self.written, *self.earlier) if each not in {new, ""}]
+        return dataclasses.replace(self, written=new, earlier=tuple(known[:EARLIER_KEPT]))
+
+    def ours(self, text: str) -> bool:
+        """Return whether a frr.conf is of this daemon's hand."""
+        return digest(text) in {self.written, *self.earlier}
 
     def refusal(self, content: str, vrf: str = "") -> Refusal | None:
         """Return why that content was refused, or None."""
@@ -168,6 +182,7 @@ def _write(path: Path, content: Good | State) -> None:
 def _parse(root: Field) -> State:
     return State(
         written=root["written"].text(),
+        earlier=tuple(item.text() for item in root["earlier"].items()),
         trying=tuple(vrf_name(item) for item in root["trying"].items()),
         refusals=tuple(_parse_refusal(item) for item in root["refusals"].items()),
         frr=root["frr"].text(),

@@ -13,6 +13,7 @@ from netop.common.documents import Links, Served, VrfState
 from netop.common.messages import Message
 from netop.common.tally import FILE, Tally, read_numbers
 from netop.frr_templater.configuration import statements
+from netop.frr_templater.files import Files
 from netop.frr_templater.state import StateFile
 from tests.unit.frr_templater.fakes import BASE, Node, desired, lines_of, links, vrf
 
@@ -457,6 +458,34 @@ async def test_a_frr_conf_that_cannot_be_read_is_not_put_back_before_it_is_neede
         await node.settle()
     assert "frr.conf: cannot be read" in node.told.text
     assert node.frr.reloads == 1
+
+
+async def test_what_netop_wrote_itself_is_nobody_elses_edit(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would take the place of a real edit that is kept."""
+    node.want(1, BLUE)
+    await node.settle()
+    good, write = node.text, type(node.files).write
+    node.files.configuration.write_text(good + "ip route 192.0.2.0/24 Null0\n")
+    await node.settle()
+    node.frr.refused = "203.0.113.0"
+    template = node.files.template
+    template.write_text(template.read_text() + "ip route 203.0.113.0/24 x\n")
+    fails = 3
+
+    def failing(self: Files, text: str) -> None:
+        nonlocal fails
+        if text == good and fails:
+            fails -= 1
+            raise OSError(28, "No space left on device", str(self.configuration))
+        write(self, text)
+
+    monkeypatch.setattr(Files, "write", failing)
+    await node.settle()
+    assert (fails, node.text) == (0, good)
+    assert node.told.text.count("was changed by somebody else") == 1
+    assert (node.root / "state/frr.conf.edited").read_text().endswith("192.0.2.0/24 Null0\n")
 
 
 async def test_frr_away_keeps_the_list_and_comes_back(node: Node) -> None:

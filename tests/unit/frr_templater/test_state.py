@@ -11,12 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from netop.frr_templater.state import REFUSALS_KEPT, Good, Refusal, State, StateFile, digest
+from netop.frr_templater.state import (
+    EARLIER_KEPT,
+    REFUSALS_KEPT,
+    Good,
+    Refusal,
+    State,
+    StateFile,
+    digest,
+)
 from tests.unit.frr_templater.fakes import vrf
 
 FULL = State(
     good=Good("text\n", "mark", (vrf("a", 1, 10, 20), vrf("m", None)), True, ("line",)),
     written="w",
+    earlier=("v", "u"),
     trying=("a", "b"),
     refusals=(Refusal("d", "why"), Refusal("e", "because", "a")),
     frr="10.3",
@@ -32,6 +41,30 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert again.state.good is not None
     assert digest(again.state.good.vrfs[0]) == digest(vrf("a", 1, 10, 20))
     assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600, "it may hold passwords"
+
+
+def test_a_file_of_another_version_is_read_as_far_as_it_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    StateFile(path).save(FULL)
+    members = json.loads(path.read_text())
+    del members["earlier"]
+    path.write_text(json.dumps({**members, "later": 1}))
+    file = StateFile(path)
+    assert file.load() == ()
+    assert file.state == dataclasses.replace(FULL, earlier=())
+
+
+def test_what_was_to_be_written_and_is_not_leaves_what_was_there_known() -> None:
+    state = State()
+    for text in ("a", "b", "c", "b"):
+        state = state.writing(text)
+        assert state.ours("a")
+    assert state.written == digest("b")
+    assert state.earlier == (digest("c"), digest("a"))
+    for number in range(9):
+        state = state.writing(str(number))
+    assert not state.ours("a")
+    assert len(state.earlier) == EARLIER_KEPT
 
 
 def test_no_file_is_an_empty_memory(tmp_path: Path) -> None:
