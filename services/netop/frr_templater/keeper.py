@@ -168,6 +168,16 @@ class Keeper:
             self.rest.begin(finding.sentences(), kept.again or 0.0, kept.problems)
         return kept
 
+    def prepare(self, disk: str) -> None:
+        """Have FRR, which is dead, start with the last good file and not with an unproven one.
+
+        The daemon may have been killed before it saw FRR end, or could not write. What others
+        wrote is put back when FRR lives. Raises OSError.
+        """
+        good = self.state.good
+        if good is not None and disk != good.text and self.state.ours(disk):
+            self._write(good, ())
+
     async def _first(self, target: Target, disk: str | None) -> Good:
         """Return what to fall back to when nothing was proven yet, and remember it.
 

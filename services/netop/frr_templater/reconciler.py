@@ -94,6 +94,7 @@ class Templater:
             problems.append(Problem("FRR", str(error), remedy=remedy, message=Message.FRR_DOWN))
             kept = Kept(again=self.backoff.next(), settled=False)
             self._alive = not isinstance(error, DeadError)
+            self._prepare(view, problems)
         except OSError as error:
             problems.append(_disk_problem(error))
             kept = Kept(again=self.backoff.next(), settled=False)
@@ -124,6 +125,14 @@ class Templater:
             self.keeper.deaths.another_frr()
         self._life = life
         self._looked = float("-inf")
+
+    def _prepare(self, view: View, problems: list[Problem]) -> None:
+        """Let no FRR that is dead start with what it may have ended of."""
+        try:
+            if not self._alive and view.disk is not None:
+                self.keeper.prepare(view.disk)
+        except OSError as error:
+            problems.append(_disk_problem(error))
 
     def _tell_life(self, new: set[tuple[str, int]]) -> None:
         """Tell which daemons are new; of one that is gone and needed, `version` has told."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from netop.frr_templater.deaths import LONGEST, Deaths
+from netop.frr_templater.files import Files
 from tests.unit.frr_templater.fakes import Node, lines_of, vrf
 
 RED, BLUE = vrf("red", 5001), vrf("blue", 5002, 10, 20)
@@ -160,3 +161,54 @@ async def test_a_vrf_that_is_deadly_when_it_goes_stays_meanwhile(node: Node) -> 
     node.frr.before_reload, node.frr.deadly = lambda: None, ""
     await deaths_within(node, HOUR)
     assert node.served == {"blue": 5002}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("how", ["killed", "the disk was full for a moment"])
+async def test_a_dead_frr_does_not_start_with_what_it_ended_of(
+    node: Node, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    good, reload, write = node.text, node.frr.reload, Files.write
+    node.frr.deadly = "^vni 5001$"
+    full = [OSError(28, "No space left on device", str(node.files.configuration))]
+
+    async def killed() -> str:
+        await reload()
+        raise Killed
+
+    def writing(self: Files, text: str) -> None:
+        if text == good and full:
+            raise full.pop()
+        write(self, text)
+
+    node.want(2, BLUE, RED)
+    if how == "killed":
+        monkeypatch.setattr(node.frr, "reload", killed)
+        with pytest.raises(Killed):
+            await node.settle()
+        monkeypatch.undo()
+        node.start()
+    else:
+        monkeypatch.setattr(Files, "write", writing)
+    for _ in range(3):
+        report = await node.templater.reconcile()
+        node.time += report.retry or 0
+    assert node.text == good, "FRR has not started yet"
+    assert node.published["trying"] == ["blue", "red"]
+    assert await deaths_within(node, 50)
+    assert node.served == {"blue": 5002}
+
+
+async def test_what_others_wrote_waits_until_frr_is_back(node: Node) -> None:
+    good, edit = node.text, node.text + "ip route 203.0.113.0/24 Null0\n"
+    node.frr.state = "failed"
+    node.files.configuration.write_text(edit)
+    await node.settle(3)
+    assert node.text == edit
+    node.frr.state = "active"
+    node.frr.boot()
+    await node.settle()
+    assert node.text == good
