@@ -70,6 +70,11 @@ class Finding:
         return not self.residuals
 
     @property
+    def served(self) -> bool:
+        """Whether FRR serves all that is netop's, whatever it has of the operator's text."""
+        return not self.verdict.ours and not self.lacks
+
+    @property
     def residuals(self) -> int:
         """How much is left to do."""
         return len(self.verdict.ours) + len(self.lacks) + len(self.strange)

@@ -28,14 +28,17 @@ class Goal:
     tolerated: frozenset[str] = frozenset()
 
 
-def goal_of(good: Good, before: Iterable[str]) -> Goal:
-    """Return the goal of being where a good configuration says."""
+def goal_of(good: Good, before: Iterable[str], *, strict: bool = False) -> Goal:
+    """Return the goal of being where a good configuration says.
+
+    `strict` where FRR may have lines of another template, which nobody typed.
+    """
     names = frozenset(vrf.name for vrf in good.vrfs) | frozenset(before)
     if not good.proven:
         # Nobody knows what FRR must have of it, only that the others have to go.
         before = names - vrfs_in(good.text)
     wanted = expected(good.vrfs, before, ipv6=good.ipv6, text=good.text)
-    return Goal(good.text, wanted, names)
+    return Goal(good.text, wanted, names, strict, frozenset(good.tolerated))
 
 
 def goal_to(new: Good, old: Good, trying: Iterable[str]) -> Goal:

@@ -29,7 +29,7 @@ from netop.frr_templater.differences import judge
 from netop.frr_templater.edits import Edits
 from netop.frr_templater.files import Files
 from netop.frr_templater.found import as_run, vrfs_in
-from netop.frr_templater.goal import goal_of, goal_to
+from netop.frr_templater.goal import Goal, goal_of, goal_to
 from netop.frr_templater.pause import Pause
 from netop.frr_templater.plan import batches, file_diff
 from netop.frr_templater.reloads import Reloads
@@ -149,12 +149,12 @@ class Keeper:
             self._rescue_edit(disk, good.text)
             self._write(good, ())
             return await self._repair(good, "frr.conf was not the last good one", disk or "")
-        if not due:
+        if not due and not self.state.mixed:
             return Kept(problems=self._foreign)
-        finding = await look(self.applier.frr, goal_of(good, self.state.trying))
+        finding = await look(self.applier.frr, self._goal_of(good))
         if finding.reached:
             self._unsettled = ()
-            self._save(trying=self._doubtful(good))
+            self._save(trying=self._doubtful(good), mixed=False)
             self._foreign = differs(finding, good.tolerated)
             return Kept(_seen(good), self._foreign)
         if self._unsettled != finding.sentences():
@@ -215,7 +215,7 @@ class Keeper:
                 kept = await self._fall_back(attempt, outcome)
                 self.pause.begin(target.wish, kept.again or 0.0, kept.problems)
                 return kept
-            self._remember(new, outcome.finding)
+            self._remember(new, outcome.finding, strict=new.template != good.template)
             self.deaths.survived(attempt.survivors())
             self.pause.end()
             self.reloads.record(ReloadResult.VERIFIED, attempt.began, outcome, attempt.diff)
@@ -226,10 +226,11 @@ class Keeper:
     async def _repair(self, good: Good, why: str, found: str) -> Kept:
         """Bring FRR back to the last good configuration, which is on the disk."""
         began, diff = self.clock(), file_diff(found, good.text)
-        outcome = await self.applier.bring(goal_of(good, self.state.trying))
+        outcome = await self.applier.bring(self._goal_of(good))
         self._unsettled = ()
-        if outcome.reached and outcome.finding is not None:
-            self._remember(good, outcome.finding)
+        if outcome.finding is not None and outcome.finding.served:
+            # What is left of another template, no reload takes away.
+            self._remember(good, outcome.finding, strict=True)
             self.reloads.record(ReloadResult.VERIFIED, began, outcome, diff)
             self.journal.notice(
                 f"put FRR back to the last good configuration: {why}",
@@ -261,6 +262,8 @@ class Keeper:
         self.reloads.tell_roll_back(reason, vrfs, back)
         if not back.reached:
             return self._later(back)
+        if new.template != good.template:
+            self._save(mixed=False)
         return Kept(_seen(good), again=self.pause.after_roll_back(), settled=False)
 
     def _not_alive(self, attempt: Attempt, outcome: Outcome, reason: str) -> Kept:
@@ -274,6 +277,9 @@ class Keeper:
         problem = not_repaired(outcome.errors)
         return Kept(problems=(problem,), again=self.backoff.next(), settled=False)
 
+    def _goal_of(self, good: Good) -> Goal:
+        return goal_of(good, self.state.trying, strict=self.state.mixed)
+
     def _save(self, **changes: Any) -> None:
         self.memory.save(dataclasses.replace(self.state, **changes))
 
@@ -281,14 +287,15 @@ class Keeper:
         """Replace frr.conf; `others` are VRFs that FRR may have, or get, a part of."""
         before = self.state.good.vrfs if self.state.good is not None else ()
         trying = sorted({*self.state.trying, *(vrf.name for vrf in (*before, *others))})
-        self.memory.save(dataclasses.replace(self.state.writing(new.text), trying=tuple(trying)))
+        self.memory.save(dataclasses.replace(self.state.writing(new), trying=tuple(trying)))
         self.announce(new)
         self.files.write(new.text)
 
-    def _remember(self, good: Good, finding: Finding) -> None:
+    def _remember(self, good: Good, finding: Finding, *, strict: bool) -> None:
         tolerated = tuple(str(item) for item in finding.verdict.foreign)
         good = dataclasses.replace(good, tolerated=tolerated)
-        self._save(good=good, trying=self._doubtful(good))
+        mixed = self.state.mixed and not strict
+        self._save(good=good, trying=self._doubtful(good), mixed=mixed)
         self._foreign = differs(finding, tolerated)
         self.backoff.reset()
 

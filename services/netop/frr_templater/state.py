@@ -60,24 +60,30 @@ class State:
     `written` is the digest of the last frr.conf that this daemon wrote, or was about to
     write; `earlier` are some before it, one of which is still there where the write failed.
     Any other is somebody else's. `trying` names the VRFs of a text that was written and not
-    proven: FRR may have a part of them. `frr` is the version of FRR that refused: another may
-    not. The router ids are the last ones known.
+    proven: FRR may have a part of them. `mixed` says that one with another template was
+    written since FRR was last seen without: it may have lines of that. `frr` is the version
+    of FRR that refused: another may not. The router ids are the last ones known.
     """
 
     good: Good | None = None
     written: str = ""
     earlier: tuple[str, ...] = ()
     trying: tuple[str, ...] = ()
+    mixed: bool = False
     refusals: tuple[Refusal, ...] = ()
     frr: str = ""
     router_id: ipaddress.IPv4Address | None = None
     host_router_id: ipaddress.IPv4Address | None = None
 
-    def writing(self, text: str) -> State:
+    def writing(self, new: Good) -> State:
         """Return the state that knows of a frr.conf which is about to be written."""
-        new = digest(text)
-        known = [each for each in (self.written, *self.earlier) if each not in {new, ""}]
-        return dataclasses.replace(self, written=new, earlier=tuple(known[:EARLIER_KEPT]))
+        written = digest(new.text)
+        known = [each for each in (self.written, *self.earlier) if each not in {written, ""}]
+        good = self.good
+        other = good is not None and good.proven and good.template != new.template
+        return dataclasses.replace(
+            self, written=written, earlier=tuple(known[:EARLIER_KEPT]), mixed=self.mixed or other
+        )
 
     def ours(self, text: str) -> bool:
         """Return whether a frr.conf is of this daemon's hand."""
@@ -184,6 +190,7 @@ def _parse(root: Field) -> State:
         written=root["written"].text(),
         earlier=tuple(item.text() for item in root["earlier"].items()),
         trying=tuple(vrf_name(item) for item in root["trying"].items()),
+        mixed=not root["mixed"].absent and root["mixed"].flag(),
         refusals=tuple(_parse_refusal(item) for item in root["refusals"].items()),
         frr=root["frr"].text(),
         router_id=_address(root["router_id"]),

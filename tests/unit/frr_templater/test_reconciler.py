@@ -15,6 +15,7 @@ from netop.common.tally import FILE, Tally, read_numbers
 from netop.frr_templater.configuration import statements
 from netop.frr_templater.files import Files
 from netop.frr_templater.state import StateFile
+from netop.frr_templater.systemd1 import SystemdError
 from tests.unit.frr_templater.fakes import BASE, Node, desired, lines_of, links, vrf
 
 RED, BLUE, MGMT = vrf("red", 5001), vrf("blue", 5002, 10, 20), vrf("mgmt_vrf", None)
@@ -814,6 +815,78 @@ async def test_a_crash_at_any_line_leaves_what_the_next_start_repairs(tmp_path: 
             if survived:
                 break
         assert point > 4
+
+
+async def test_a_crash_at_any_line_leaves_no_line_of_a_template_that_is_taken_back(
+    tmp_path: Path,
+) -> None:
+    taken, refused = "ip route 198.51.100.0/24 Null0\n", "ip route 203.0.113.0/24 x\n"
+    point, survived = 0, False
+    while not survived:
+        point += 1
+        root = tmp_path / str(point)
+        root.mkdir()
+        node = Node(root)
+        node.want(1, BLUE)
+        await node.settle()
+        good, template = node.text, node.files.template.read_text()
+        node.frr.refused = "203.0.113.0"
+        node.files.template.write_text(template + taken + refused)
+        survived = await _run_until(node, point)
+        node.files.template.write_text(template)
+        node.start()
+        assert await node.settle() == "1 VRF served, generation 1", f"killed at {point}"
+        assert node.text == good
+        assert node.frr.running == lines_of(good), f"killed at {point}"
+        assert not node.templater.keeper.state.mixed
+    assert point > 8
+
+
+async def test_a_template_that_nobody_saw_and_is_taken_back_leaves_no_line(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    good, template, reload = node.text, node.files.template.read_text(), node.frr.reload
+
+    async def lost() -> str:
+        await reload()
+        raise SystemdError("the reload of frr.service did not end in 180 s")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(node.frr, "reload", lost)
+        node.files.template.write_text(template + "ip route 198.51.100.0/24 Null0\n")
+        await node.templater.reconcile()
+    assert node.frr.running != lines_of(good)
+    node.files.template.write_text(template)
+    assert await node.settle() == "1 VRF served, generation 1"
+    assert node.frr.running == lines_of(good)
+
+
+async def test_what_no_reload_takes_away_is_told_and_not_tried_for_ever(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    reload, sticky = node.frr.reload, (("interface eth0",), "description uplink")
+
+    async def sticking() -> str:
+        await reload()
+        node.frr.running.add(sticky)
+        return "done"
+
+    monkeypatch.setattr(node.frr, "reload", sticking)
+    template = node.files.template.read_text()
+    node.frr.refused = "203.0.113.0"
+    node.files.template.write_text(template + "ip route 203.0.113.0/24 x\n")
+    await node.settle()
+    node.files.template.write_text(template)
+    assert "a reload does not change that" in await node.settle()
+    reloads = node.frr.reloads
+    for _ in range(5):
+        node.time += 900
+        await node.settle()
+    assert node.frr.reloads == reloads
 
 
 async def _run_until(node: Node, point: int) -> bool:

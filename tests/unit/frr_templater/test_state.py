@@ -26,6 +26,7 @@ FULL = State(
     good=Good("text\n", "mark", (vrf("a", 1, 10, 20), vrf("m", None)), True, ("line",)),
     written="w",
     earlier=("v", "u"),
+    mixed=True,
     trying=("a", "b"),
     refusals=(Refusal("d", "why"), Refusal("e", "because", "a")),
     frr="10.3",
@@ -47,24 +48,33 @@ def test_a_file_of_another_version_is_read_as_far_as_it_is_known(tmp_path: Path)
     path = tmp_path / "s"
     StateFile(path).save(FULL)
     members = json.loads(path.read_text())
-    del members["earlier"]
+    del members["earlier"], members["mixed"]
     path.write_text(json.dumps({**members, "later": 1}))
     file = StateFile(path)
     assert file.load() == ()
-    assert file.state == dataclasses.replace(FULL, earlier=())
+    assert file.state == dataclasses.replace(FULL, earlier=(), mixed=False)
 
 
 def test_what_was_to_be_written_and_is_not_leaves_what_was_there_known() -> None:
     state = State()
     for text in ("a", "b", "c", "b"):
-        state = state.writing(text)
+        state = state.writing(Good(text, "mark", ()))
         assert state.ours("a")
     assert state.written == digest("b")
     assert state.earlier == (digest("c"), digest("a"))
     for number in range(9):
-        state = state.writing(str(number))
+        state = state.writing(Good(str(number), "mark", ()))
     assert not state.ours("a")
     assert len(state.earlier) == EARLIER_KEPT
+
+
+def test_another_template_may_have_left_lines_until_frr_was_seen_without() -> None:
+    state = State(good=Good("text", "mark", ()))
+    assert not state.writing(Good("other", "mark", ())).mixed
+    state = state.writing(Good("text", "other", ()))
+    assert state.mixed
+    assert state.writing(Good("text", "mark", ())).mixed
+    assert not State(good=Good("text", "", ())).writing(Good("text", "mark", ())).mixed
 
 
 def test_no_file_is_an_empty_memory(tmp_path: Path) -> None:
