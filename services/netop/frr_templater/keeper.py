@@ -210,18 +210,31 @@ class Keeper:
             attempt = Attempt(target, good, new, self.clock(), file_diff(good.text, text))
             self._rescue_edit(disk, text)
             self._write(new, vrfs)
+            part = f" ({number} of {len(steps)})" * (len(steps) > 1)
+            if (kept := await self._try(attempt, part)) is not None:
+                return kept
+            good, disk, due = self.state.good or new, text, True
+        return Kept(good.vrfs, self._foreign)
+
+    async def _try(self, attempt: Attempt, part: str) -> Kept | None:
+        """Have FRR take over what was written; return what came of it where it did not."""
+        good, new, wish = attempt.good, attempt.new, attempt.target.wish
+        try:
             outcome = await self.applier.bring(goal_to(new, good, self.state.trying))
             if not outcome.reached or outcome.finding is None:
                 kept = await self._fall_back(attempt, outcome)
-                self.pause.begin(target.wish, kept.again or 0.0, kept.problems)
+                self.pause.begin(wish, kept.again or 0.0, kept.problems)
                 return kept
-            self._remember(new, outcome.finding, strict=new.template != good.template)
-            self.deaths.survived(attempt.survivors())
-            self.pause.end()
-            self.reloads.record(ReloadResult.VERIFIED, attempt.began, outcome, attempt.diff)
-            self.reloads.tell_change(new, good, f" ({number} of {len(steps)})" * (len(steps) > 1))
-            good, disk, due = self.state.good or new, text, True
-        return Kept(good.vrfs, self._foreign)
+        except OSError:
+            # Meanwhile the last good file goes back; the reloads wake the daemon at once.
+            self.pause.begin(wish, self.backoff.next(), ())
+            raise
+        self._remember(new, outcome.finding, strict=new.template != good.template)
+        self.deaths.survived(attempt.survivors())
+        self.pause.end()
+        self.reloads.record(ReloadResult.VERIFIED, attempt.began, outcome, attempt.diff)
+        self.reloads.tell_change(new, good, part)
+        return None
 
     async def _repair(self, good: Good, why: str, found: str) -> Kept:
         """Bring FRR back to the last good configuration, which is on the disk."""
@@ -253,7 +266,7 @@ class Keeper:
             self.reloads.record(ReloadResult.FAILED, attempt.began, outcome, attempt.diff)
             return self._later(outcome)
         blamed = attempt.refusals(outcome, reason)
-        self.memory.save(self.state.refuse(blamed, attempt.wanted()))
+        self.memory.hold(self.state.refuse(blamed, attempt.wanted()))
         self._write(good, new.vrfs)
         back = await self.applier.bring(goal_to(good, new, self.state.trying))
         result = ReloadResult.ROLLED_BACK if back.reached else ReloadResult.FAILED
@@ -287,7 +300,11 @@ class Keeper:
         """Replace frr.conf; `others` are VRFs that FRR may have, or get, a part of."""
         before = self.state.good.vrfs if self.state.good is not None else ()
         trying = sorted({*self.state.trying, *(vrf.name for vrf in (*before, *others))})
-        self.memory.save(dataclasses.replace(self.state.writing(new), trying=tuple(trying)))
+        state = dataclasses.replace(self.state.writing(new), trying=tuple(trying))
+        if new == self.state.good:
+            self.memory.hold(state)  # going back waits for no disk that is full
+        else:
+            self.memory.save(state)
         self.announce(new)
         self.files.write(new.text)
 

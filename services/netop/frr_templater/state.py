@@ -161,6 +161,16 @@ class StateFile:
             _write(self.path, dataclasses.replace(state, good=None))
             self.state = state
 
+    def hold(self, state: State) -> None:
+        """Remember `state` all the same where it cannot be saved.
+
+        For what may be forgotten at the next start: that costs another attempt, no more.
+        """
+        try:
+            self.save(state)
+        except OSError:
+            self.state = state
+
     @staticmethod
     def _read(path: Path, problems: list[str]) -> Field | None:
         try:

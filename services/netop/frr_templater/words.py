@@ -48,17 +48,20 @@ def complaints(messages: Iterable[str]) -> tuple[str, ...]:
 def journal_words(unit: str) -> Words:
     """Return a function that reads what `unit` wrote since a time in seconds of the epoch.
 
-    It finds nothing where the journal may not be read: the words are a help, not a need.
+    It finds nothing where the journal cannot be read: the words are a help, not a need.
     """
     # Imported here: the binding exists only where systemd does, the tests run anywhere.
     from systemd import journal
 
     def read(since: float) -> list[str]:
-        with journal.Reader() as reader:
-            # FRR's daemons write to the same journal; only the reload's own words count.
-            reader.add_match(_SYSTEMD_UNIT=unit)
-            reader.add_match(SYSLOG_IDENTIFIER="frr-reload.py")
-            reader.seek_realtime(since)
-            return [str(entry.get("MESSAGE", "")) for entry in reader]
+        try:
+            with journal.Reader() as reader:
+                # FRR's daemons write to the same journal; only the reload's own words count.
+                reader.add_match(_SYSTEMD_UNIT=unit)
+                reader.add_match(SYSLOG_IDENTIFIER="frr-reload.py")
+                reader.seek_realtime(since)
+                return [str(entry.get("MESSAGE", "")) for entry in reader]
+        except OSError:
+            return []
 
     return read

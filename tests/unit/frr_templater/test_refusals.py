@@ -10,7 +10,9 @@ import pytest
 
 from netop.frr_templater import plan, state
 from netop.frr_templater.differences import Difference
+from netop.frr_templater.files import Files
 from netop.frr_templater.frr import FrrError
+from netop.frr_templater.state import State, StateFile
 from netop.frr_templater.systemd1 import SystemdError
 from tests.unit.frr_templater.fakes import BASE, Node, lines_of, vrf
 
@@ -223,3 +225,50 @@ async def test_going_back_from_a_template_asks_for_no_more_than_there_was(tmp_pa
     assert isinstance(reload, dict)
     assert reload["result"] == "rolled-back"
     assert node.frr.reloads == 1 + ROLLED_BACK
+
+
+async def test_a_full_disk_does_not_keep_frr_from_going_back(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, save, full = node.text, StateFile.save, [False]
+
+    def saving(self: StateFile, state: State) -> None:
+        if full[0] and state != self.state:
+            raise OSError(28, "No space left on device", str(self.path))
+        save(self, state)
+
+    def fill() -> None:
+        full[0] = True
+
+    monkeypatch.setattr(StateFile, "save", saving)
+    node.frr.refused = "^vni 5001$"
+    node.frr.before_reload = fill
+    node.want(2, BLUE, RED)
+    await live(node, 3)
+    assert node.text == good
+    assert lines_of(good) == node.frr.running
+    assert node.frr.reloads == 1 + ROLLED_BACK
+    assert "VRF red: FRR cannot serve it" in node.told.text
+
+
+async def test_a_disk_that_cannot_take_the_way_back_does_not_have_frr_reloaded_in_a_row(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, write, full = node.text, Files.write, [True]
+
+    def writing(self: Files, text: str) -> None:
+        if full[0] and text == good:
+            raise OSError(28, "No space left on device", str(self.configuration))
+        write(self, text)
+
+    monkeypatch.setattr(Files, "write", writing)
+    node.frr.refused = "^vni 5001$"
+    node.want(2, BLUE, RED)
+    for _ in range(20):
+        # Its own write of frr.conf and systemd wake it at once.
+        await node.templater.reconcile()
+    assert node.frr.reloads == 1 + 3
+    full[0] = False
+    await live(node)
+    assert lines_of(node.text) == node.frr.running == lines_of(good)
+    assert node.served == {"blue": 5002}

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
-from netop.frr_templater.words import MOST, complaints
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from netop.frr_templater.words import MOST, complaints, journal_words
 
 SAID = [
     "[183|bgpd] sending configuration",
@@ -37,3 +42,12 @@ def test_they_are_short_and_few() -> None:
     found = complaints(f"% complaint {n} {'x' * 500}" for n in range(100))
     assert len(found) == MOST
     assert max(map(len, found)) <= 200
+
+
+def test_a_journal_that_cannot_be_read_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError(5, "Input/output error")
+
+    journal = SimpleNamespace(Reader=fail)
+    monkeypatch.setitem(sys.modules, "systemd", SimpleNamespace(journal=journal))
+    assert journal_words("frr.service")(0.0) == []
