@@ -84,6 +84,7 @@ class Keeper:
     announce: Callable[[Good], None] = lambda _: None
     _unsettled: tuple[str, ...] = ()
     _foreign: tuple[Problem, ...] = ()
+    _unrepaired: tuple[Problem, ...] = ()
 
     def __post_init__(self) -> None:
         self.reloads = Reloads(self.journal, self.clock, self.tally)
@@ -150,16 +151,16 @@ class Keeper:
             self._write(good, ())
             return await self._repair(good, "frr.conf was not the last good one", disk or "")
         if not due and not self.state.mixed:
-            return Kept(problems=self._foreign)
+            return Kept(problems=self._standing)
         finding = await look(self.applier.frr, self._goal_of(good))
         if finding.reached:
-            self._unsettled = ()
+            self._unsettled = self._unrepaired = ()
             self._save(trying=self._doubtful(good), mixed=False)
             self._foreign = differs(finding, good.tolerated)
             return Kept(_seen(good), self._foreign)
         if self._unsettled != finding.sentences():
             self._unsettled = finding.sentences()
-            return Kept(problems=self._foreign, again=SETTLE, settled=False)
+            return Kept(problems=self._standing, again=SETTLE, settled=False)
         if left := self.rest.left(finding.sentences()):
             return Kept(problems=self.rest.problems, again=left, settled=False)
         kept = await self._repair(good, "; ".join(finding.sentences()), good.text)
@@ -287,8 +288,13 @@ class Keeper:
         return self._later(outcome)
 
     def _later(self, outcome: Outcome) -> Kept:
-        problem = not_repaired(outcome.errors)
-        return Kept(problems=(problem,), again=self.backoff.next(), settled=False)
+        self._unrepaired = (not_repaired(outcome.errors),)
+        return Kept(problems=self._unrepaired, again=self.backoff.next(), settled=False)
+
+    @property
+    def _standing(self) -> tuple[Problem, ...]:
+        """What the last look has found, and lasts until another one."""
+        return (*self._unrepaired, *self._foreign)
 
     def _goal_of(self, good: Good) -> Goal:
         return goal_of(good, self.state.trying, strict=self.state.mixed)
@@ -313,7 +319,7 @@ class Keeper:
         good = dataclasses.replace(good, tolerated=tolerated)
         mixed = self.state.mixed and not strict
         self._save(good=good, trying=self._doubtful(good), mixed=mixed)
-        self._foreign = differs(finding, tolerated)
+        self._foreign, self._unrepaired = differs(finding, tolerated), ()
         self.backoff.reset()
 
     def _doubtful(self, good: Good) -> tuple[str, ...]:

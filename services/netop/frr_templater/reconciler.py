@@ -55,6 +55,8 @@ class Templater:
     _life: tuple[tuple[str, int], ...] | None = None
     _looked: float = float("-inf")
     _alive: bool = True
+    _wrong: tuple[Problem, ...] = ()
+    _ill: tuple[Problem, ...] = ()
 
     def __post_init__(self) -> None:
         self.stanzas = Stanzas(self.frr)
@@ -92,16 +94,20 @@ class Templater:
         except (FrrError, SystemdError) as error:
             remedy = "what it serves is left as it is"
             problems.append(Problem("FRR", str(error), remedy=remedy, message=Message.FRR_DOWN))
-            kept = Kept(again=self.backoff.next(), settled=False)
+            kept = Kept(problems=self._ill, again=self.backoff.next(), settled=False)
             self._alive = not isinstance(error, DeadError)
             self._prepare(view, problems)
         except OSError as error:
             problems.append(_disk_problem(error))
-            kept = Kept(again=self.backoff.next(), settled=False)
+            kept = Kept(problems=self._ill, again=self.backoff.next(), settled=False)
         if not kept.settled:
             # It ended somewhere on the way; what FRR serves, only a look tells.
             self._looked = float("-inf")
-        problems += kept.problems
+        if target is not None:
+            self._wrong = target.problems
+        self._ill = kept.problems
+        # What nobody has looked at is not well again.
+        problems = list(dict.fromkeys((*problems, *self._wrong, *self._ill)))
         retry = self._publish(target, kept, problems, kept.again)
         self.journal.standing(conditions(problems))
         return Report(self._status(wait, target, problems), retry)
@@ -166,7 +172,6 @@ class Templater:
         except TemplateError as error:
             problems += error.problems
             return None
-        problems += target.problems
         return target
 
     @property
@@ -211,7 +216,7 @@ class Templater:
         elif view.ours:
             kept = await self.keeper.keep(view.disk, due=due)
         else:
-            kept = Kept()
+            kept = Kept(problems=self._ill)
         if kept.vrfs is not None:
             self._looked = self.clock()
         # Our own reloads do not make another life of it, but a crash meanwhile does.

@@ -708,6 +708,60 @@ async def test_an_frr_that_stays_different_is_not_reloaded_at_each_wake_up(node:
     assert await node.settle() == "1 VRF served, generation 1"
 
 
+async def test_what_is_not_repaired_is_not_well_again_in_between(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.refused = "vni 5002"
+    node.frr.running = {line for line in node.frr.running if line[1] != "vni 5002"}
+    node.time += 900
+    for _ in range(20):
+        await node.templater.reconcile()
+        node.time += 1
+    assert node.told.text.count("does not come to its configuration") == 1
+    assert "is well again" not in node.told.text
+    node.frr.refused = ""
+    node.time += 120
+    assert await node.settle() == "1 VRF served, generation 1"
+    assert node.told.text.count("frr.service: is well again") == 1
+
+
+async def test_what_nobody_looked_at_is_not_well_again(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    node.frr.refused = "vni 5001"
+    node.want(2, BLUE, RED)
+    await node.settle()
+    node.frr.dead = True
+    await node.settle(3)
+    node.put(desired(3, BLUE, RED))
+    await node.settle(3)
+    assert "VRF red: FRR cannot serve it" in str(node.told.entries)
+    assert "is well again" not in node.told.text
+    assert "VRF red" in str(node.published["problems"])
+    node.frr.refused, node.frr.number = "", "10.4"
+    node.frr.boot()
+    node.want(3, BLUE, RED)
+    assert await node.settle() == "2 VRFs served, generation 3"
+    assert "VRF red: is well again" in node.told.text
+
+
+async def test_an_frr_that_hangs_in_a_change_is_not_well_again_in_between(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+
+    def hang() -> None:
+        node.frr.hung = True
+
+    node.want(2, BLUE, RED)
+    node.frr.before_reload = hang
+    await node.settle(6)
+    assert "is well again" not in node.told.text
+    node.frr.before_reload, node.frr.hung = lambda: None, False
+    node.time += 60
+    assert await node.settle() == "2 VRFs served, generation 2"
+    assert "frr.service: is well again" in node.told.text
+
+
 async def test_damaged_documents_change_nothing(node: Node) -> None:
     node.want(1, BLUE)
     await node.settle()
