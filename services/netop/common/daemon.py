@@ -113,7 +113,9 @@ class Daemon:
             self._notify(f"STATUS={line}" if ready else f"READY=1\nSTATUS={line}")
             ready = True
             self._sweep()
-            await self._sleep(self._resync if report.retry is None else report.retry)
+            # Who waits for something hours away still looks at everything in between.
+            later = self._resync if report.retry is None else report.retry
+            await self._sleep(min(self._resync, later))
 
     async def _sleep(self, seconds: float) -> None:
         try:

@@ -30,8 +30,9 @@ from netop.frr_templater.target import Target, Targets
 from netop.frr_templater.template import TemplateError
 
 # A running configuration that nobody is known to have touched is compared this often, in
-# seconds: a little less than the loop's slow resync, so that each resync does it.
-LOOK_AGAIN = 600.0
+# seconds: a little less than the loop's slow resync, so that each resync does it. A pass in
+# between that does not look puts it off no further than to the time of that resync.
+LOOK_AGAIN, LOOK_LATEST = 600.0, 900.0
 
 _RUNNING = frozenset({"active", "reloading", "refreshing"})
 
@@ -110,7 +111,14 @@ class Templater:
         problems = list(dict.fromkeys((*problems, *self._wrong, *self._ill)))
         retry = self._publish(target, kept, problems, kept.again)
         self.journal.standing(conditions(problems))
-        return Report(self._status(wait, target, problems), retry)
+        return Report(self._status(wait, target, problems), self._in_time(retry))
+
+    def _in_time(self, retry: float | None) -> float | None:
+        """Return when to come back, so that no look at FRR comes too late."""
+        left = self._looked + LOOK_LATEST - self.clock()
+        if left <= 0.0 or (retry is None and left >= LOOK_LATEST):
+            return retry  # nobody knows when, or the loop itself comes back in time
+        return left if retry is None else min(retry, left)
 
     async def _new_life(self) -> None:
         """Notice that FRR is another one than before; raises FrrError, SystemdError."""

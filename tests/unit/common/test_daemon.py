@@ -73,6 +73,22 @@ async def test_wake_ups_during_a_pass_make_one_more() -> None:
     assert swept == [1, 2], "after each pass, when that was told of"
 
 
+async def test_who_waits_for_long_looks_in_between() -> None:
+    class Patient:
+        passes = 0
+
+        async def reconcile(self) -> Report:
+            self.passes += 1
+            return Report("waiting", retry=6 * 3600.0)
+
+    patient = Patient()
+    daemon = Daemon(patient, lambda _: None, resync=0.01)
+    run = asyncio.create_task(daemon.run())
+    await until(lambda: patient.passes >= 3)
+    daemon.stop()
+    await run
+
+
 async def test_a_replaced_document_wakes_also_in_a_directory_that_was_made_again(
     tmp_path: Path,
 ) -> None:

@@ -118,6 +118,21 @@ async def test_no_other_vrf_waits_for_a_deadly_one(node: Node) -> None:
     assert node.published["problems"] == []
 
 
+async def test_while_a_deadly_one_waits_for_hours_all_else_is_put_right_in_time(
+    node: Node,
+) -> None:
+    node.frr.deadly = "^vni 5001$"
+    node.want(2, BLUE, RED)
+    await deaths_within(node, 3 * HOUR)
+    node.frr.running = {line for line in node.frr.running if line[1] != "vni 5002"}
+    edited = repaired = node.time
+    while "vr.blue" not in node.frr.bindings():
+        report = await node.templater.reconcile()
+        repaired = node.time
+        node.time += 900.0 if report.retry is None else report.retry
+    assert 0 < repaired - edited <= 900 + 10
+
+
 async def test_of_several_the_deadly_one_is_found(node: Node) -> None:
     node.frr.deadly = "^vni 5001$"
     green, amber = vrf("green", 7), vrf("amber", 9)

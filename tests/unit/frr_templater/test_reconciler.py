@@ -380,6 +380,19 @@ async def test_a_hand_edit_of_ours_is_put_back_and_reported(node: Node) -> None:
     assert node.frr.reloads == 2
 
 
+async def test_a_pass_in_between_puts_no_look_off(node: Node) -> None:
+    node.want(1, BLUE)
+    await node.settle()
+    whole = node.frr.running
+    node.frr.running = {line for line in whole if line[1] != "vni 5002"}
+    node.time += 599
+    report = await node.templater.reconcile()
+    assert report.retry == pytest.approx(301)
+    node.time += 301
+    await node.settle()
+    assert node.frr.running == whole
+
+
 async def test_a_hand_edit_of_the_rest_is_only_told(node: Node) -> None:
     node.want(1, BLUE)
     await node.settle()
