@@ -18,13 +18,17 @@ from netop.frr_templater.target import Target
 
 @dataclass(frozen=True)
 class Attempt:
-    """The step from `good` to `new` on the way to `target`, and when it began."""
+    """The step from `good` to `new` on the way to `target`, and when it began.
+
+    `found` is how FRR differed from the operator's text before, where that counts.
+    """
 
     target: Target
     good: Good
     new: Good
     began: float
     diff: str
+    found: frozenset[str] = frozenset()
 
     def refusals(self, outcome: Outcome, reason: str) -> tuple[Refusal, ...]:
         """Return what is to blame: changed VRFs that FRR complains of, or the whole.

@@ -41,13 +41,20 @@ def goal_of(good: Good, before: Iterable[str], *, strict: bool = False) -> Goal:
     return Goal(good.text, wanted, names, strict, frozenset(good.tolerated))
 
 
-def goal_to(new: Good, old: Good, trying: Iterable[str]) -> Goal:
+def goes_strictly(new: Good, old: Good) -> bool:
+    """Return whether the way from one to the other counts the operator's text, too."""
+    return new.proven and old.proven and new.template != old.template
+
+
+def goal_to(
+    new: Good, old: Good, trying: Iterable[str], found: Iterable[str] = frozenset()
+) -> Goal:
     """Return the goal of getting from one configuration to another.
 
-    What FRR has never taken over of an operator's text is no fault of ours.
+    What FRR has never taken over of an operator's text is no fault of ours, nor what was
+    `found` before, such as a stanza typed into vtysh that FRR cannot remove.
     """
     goal = goal_of(new, {*trying, *(vrf.name for vrf in old.vrfs)})
-    strict = new.proven and old.proven and new.template != old.template
     # On the way back it is `new` that was proven, and knows what it was proven without.
-    tolerated = frozenset((*new.tolerated, *old.tolerated))
-    return dataclasses.replace(goal, strict=strict, tolerated=tolerated)
+    tolerated = frozenset((*new.tolerated, *old.tolerated, *found))
+    return dataclasses.replace(goal, strict=goes_strictly(new, old), tolerated=tolerated)

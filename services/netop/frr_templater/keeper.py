@@ -29,7 +29,7 @@ from netop.frr_templater.differences import judge
 from netop.frr_templater.edits import Edits
 from netop.frr_templater.files import Files
 from netop.frr_templater.found import as_run, vrfs_in
-from netop.frr_templater.goal import Goal, goal_of, goal_to
+from netop.frr_templater.goal import Goal, goal_of, goal_to, goes_strictly
 from netop.frr_templater.pause import Pause
 from netop.frr_templater.plan import batches, file_diff
 from netop.frr_templater.reloads import Reloads
@@ -208,7 +208,9 @@ class Keeper:
             if spared is not None:
                 return spared
             new = Good(text, target.loaded.mark, vrfs, target.loaded.template.ipv6)
-            attempt = Attempt(target, good, new, self.clock(), file_diff(good.text, text))
+            found = await self._found(good) if goes_strictly(new, good) else frozenset()
+            diff = file_diff(good.text, text)
+            attempt = Attempt(target, good, new, self.clock(), diff, found)
             self._rescue_edit(disk, text)
             self._write(new, vrfs)
             part = f" ({number} of {len(steps)})" * (len(steps) > 1)
@@ -217,11 +219,17 @@ class Keeper:
             good, disk, due = self.state.good or new, text, True
         return Kept(good.vrfs, self._foreign)
 
+    async def _found(self, good: Good) -> frozenset[str]:
+        """Return how FRR differs from the operator's text before another one comes."""
+        finding = await look(self.applier.frr, goal_of(good, self.state.trying))
+        return frozenset(str(item) for item in finding.verdict.foreign)
+
     async def _try(self, attempt: Attempt, part: str) -> Kept | None:
         """Have FRR take over what was written; return what came of it where it did not."""
         good, new, wish = attempt.good, attempt.new, attempt.target.wish
         try:
-            outcome = await self.applier.bring(goal_to(new, good, self.state.trying))
+            goal = goal_to(new, good, self.state.trying, attempt.found)
+            outcome = await self.applier.bring(goal)
             if not outcome.reached or outcome.finding is None:
                 kept = await self._fall_back(attempt, outcome)
                 self.pause.begin(wish, kept.again or 0.0, kept.problems)
@@ -269,7 +277,8 @@ class Keeper:
         blamed = attempt.refusals(outcome, reason)
         self.memory.hold(self.state.refuse(blamed, attempt.wanted()))
         self._write(good, new.vrfs)
-        back = await self.applier.bring(goal_to(good, new, self.state.trying))
+        goal = goal_to(good, new, self.state.trying, attempt.found)
+        back = await self.applier.bring(goal)
         result = ReloadResult.ROLLED_BACK if back.reached else ReloadResult.FAILED
         self.reloads.record(result, attempt.began, outcome, attempt.diff)
         vrfs = tuple(sorted({refusal.vrf for refusal in blamed if refusal.vrf}))

@@ -930,6 +930,33 @@ async def test_a_template_that_nobody_saw_and_is_taken_back_leaves_no_line(
     assert node.frr.running == lines_of(good)
 
 
+async def test_a_stanza_that_frr_cannot_remove_holds_up_no_template(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FRR 10.3 keeps the stanza of an interface that is there, and the reload fails of it."""
+    node.want(1, BLUE)
+    await node.settle()
+    reload, sticky = node.frr.reload, (("interface eth0",), "description uplink")
+    node.frr.running.add(sticky)
+
+    async def failing() -> str:
+        await reload()
+        node.frr.running.add(sticky)
+        return "failed"
+
+    monkeypatch.setattr(node.frr, "reload", failing)
+    template, good = node.files.template, node.text
+    template.write_text(template.read_text() + "ip route 198.51.100.0/24 Null0\n")
+    assert "a reload does not change that" in await node.settle()
+    assert "ip route 198.51.100.0/24 Null0" in node.text != good
+    node.frr.refused = "203.0.113.0"
+    good = node.text
+    template.write_text(template.read_text() + "ip route 203.0.113.0/24 x\n")
+    assert "FRR lacks `ip route 203.0.113.0/24 x`" in await node.settle()
+    assert node.text == good
+    assert "the last good configuration is back" in node.told.text
+
+
 async def test_what_no_reload_takes_away_is_told_and_not_tried_for_ever(
     node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
