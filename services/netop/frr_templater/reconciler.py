@@ -53,6 +53,7 @@ class Templater:
     stanzas: Stanzas = field(init=False)
     _served: Served | None = None
     _found_served: Served | None = None
+    _announced: Served | None = None
     _life: tuple[tuple[str, int], ...] | None = None
     _looked: float = float("-inf")
     _alive: bool = True
@@ -201,6 +202,7 @@ class Templater:
             leaving=tuple(sorted({*self._known.leaving, *going})),
         )
         self.store.publish(document)
+        self._announced = document
         if self._served is not None:
             self._served = document
 
@@ -245,6 +247,15 @@ class Templater:
             vrfs = _served_vrfs(kept.vrfs)
         elif before is not None:
             vrfs = before.vrfs
+        elif self._announced is not None:
+            # Nobody has seen yet what FRR serves, but for what was found before.
+            document = dataclasses.replace(
+                self._announced,
+                reload=self.keeper.reloads.last,
+                problems=tuple(problems),
+                alive=self._alive,
+            )
+            return again if self._put(document, problems) else self.backoff.next()
         else:
             return again
         generation = target.generation if target is not None and kept.settled else None
@@ -257,6 +268,14 @@ class Templater:
             trying=self.keeper.state.trying,
             leaving=before.leaving if before is not None and kept.vrfs is None else (),
         )
+        if not self._put(document, problems):
+            return self.backoff.next()
+        self._served = document
+        self._tell_served(before, document)
+        return again
+
+    def _put(self, document: Served, problems: list[Problem]) -> bool:
+        """Publish a document; add to `problems` where that is not possible."""
         try:
             self.store.publish(document)
         except OSError as error:
@@ -264,10 +283,8 @@ class Templater:
             problems.append(Problem("served.json", reason, message=Message.FILE_UNWRITABLE))
             # What was seen of FRR would be lost with it.
             self._looked = float("-inf")
-            return self.backoff.next()
-        self._served = document
-        self._tell_served(before, document)
-        return again
+            return False
+        return True
 
     def _tell_served(self, before: Served | None, after: Served) -> None:
         """Tell of each VRF that FRR serves from now on, or no more."""

@@ -110,6 +110,18 @@ async def test_what_is_refused_as_a_whole_costs_nothing_either(
     assert lines_of(before) == node.frr.running
     assert node.served == {"blue": 5002}, "of what is wanted"
     assert node.published["trying"] == ["blue", "red"]
+    assert "FRR refused a change and was rolled back" in str(node.published["problems"])
+    assert node.published["generation"] == 0
+    reload = node.published["reload"]
+    assert isinstance(reload, dict)
+    assert reload["result"] == "rolled-back"
+    node.frr.dead = True
+    await node.settle(2)
+    assert node.published["alive"] is False
+    node.frr.boot()
+    node.want(2, BLUE, RED)
+    assert await node.settle() == "2 VRFs served, generation 2"
+    assert node.published["problems"] == []
 
 
 async def test_an_frr_that_was_still_reading_its_file_is_looked_at_again(
