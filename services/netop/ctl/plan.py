@@ -105,7 +105,7 @@ def _frr(desired: Desired, store: Store, router_id: ipaddress.IPv4Address | None
     """Return the difference in frr.conf; raises RenderError and OSError."""
     files = Files()
     text = rendered(desired, links_of(store), read_template(files, None), router_id)
-    return file_diff(files.read() or "", text)
+    return file_diff(files.read() or "", text).text
 
 
 def changes(before: Desired | None, after: Desired, actual: Actual) -> tuple[Change, ...]:

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         desired = wanted(arguments.file, arguments.config, store)
         template = read_template(files, arguments.template)
         text = rendered(desired, links_of(store), template, arguments.router_id)
-        shown = file_diff(files.read() or "", text) if arguments.diff else for_reader(text)
+        shown = file_diff(files.read() or "", text).text if arguments.diff else for_reader(text)
     except (IntentError, RenderError, OSError) as error:
         print(f"netopctl: {error}", file=sys.stderr)
         return 1

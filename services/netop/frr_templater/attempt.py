@@ -10,7 +10,7 @@ from netop.common.documents import DesiredVrf
 from netop.frr_templater.apply import Outcome
 from netop.frr_templater.deaths import WHOLE, Change
 from netop.frr_templater.found import vrfs_in
-from netop.frr_templater.plan import changed_names
+from netop.frr_templater.plan import FileDiff, changed_names
 from netop.frr_templater.sentences import reason_of
 from netop.frr_templater.state import Good, Refusal, digest
 from netop.frr_templater.target import Target
@@ -27,7 +27,7 @@ class Attempt:
     good: Good
     new: Good
     began: float
-    diff: str
+    diff: FileDiff
     found: frozenset[str] = frozenset()
 
     def refusals(self, outcome: Outcome, reason: str) -> tuple[Refusal, ...]:

@@ -241,13 +241,13 @@ class Keeper:
         self._remember(new, outcome.finding, strict=new.template != good.template)
         self.deaths.survived(attempt.survivors())
         self.pause.end()
-        self.reloads.record(ReloadResult.VERIFIED, attempt.began, outcome, attempt.diff)
-        self.reloads.tell_change(new, good, part)
+        self.reloads.record(ReloadResult.VERIFIED, attempt.began, outcome, attempt.diff.text)
+        self.reloads.tell_change(new, good, attempt.diff, part)
         return None
 
     async def _repair(self, good: Good, why: str, found: str) -> Kept:
         """Bring FRR back to the last good configuration, which is on the disk."""
-        began, diff = self.clock(), file_diff(found, good.text)
+        began, diff = self.clock(), file_diff(found, good.text).text
         outcome = await self.applier.bring(self._goal_of(good))
         self._unsettled = ()
         if outcome.finding is not None and outcome.finding.served:
@@ -272,7 +272,7 @@ class Keeper:
         if outcome.finding is None:
             # Nobody saw what FRR makes of it, so nothing is held against it.
             self._write(good, new.vrfs)
-            self.reloads.record(ReloadResult.FAILED, attempt.began, outcome, attempt.diff)
+            self.reloads.record(ReloadResult.FAILED, attempt.began, outcome, attempt.diff.text)
             return self._later(outcome)
         blamed = attempt.refusals(outcome, reason)
         self.memory.hold(self.state.refuse(blamed, attempt.wanted()))
@@ -280,7 +280,7 @@ class Keeper:
         goal = goal_to(good, new, self.state.trying, attempt.found)
         back = await self.applier.bring(goal)
         result = ReloadResult.ROLLED_BACK if back.reached else ReloadResult.FAILED
-        self.reloads.record(result, attempt.began, outcome, attempt.diff)
+        self.reloads.record(result, attempt.began, outcome, attempt.diff.text)
         vrfs = tuple(sorted({refusal.vrf for refusal in blamed if refusal.vrf}))
         self.reloads.tell_roll_back(reason, vrfs, back)
         if not back.reached:
@@ -293,7 +293,7 @@ class Keeper:
         """Have FRR start anew with the last good file, and leave the other be for a while."""
         self.deaths.add(attempt.suspects(), reason)
         self._write(attempt.good, attempt.new.vrfs)
-        self.reloads.tell_death(reason, attempt.diff)
+        self.reloads.tell_death(reason, attempt.diff.text)
         return self._later(outcome)
 
     def _later(self, outcome: Outcome) -> Kept:

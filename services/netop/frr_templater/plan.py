@@ -236,17 +236,21 @@ def changed_names(
     return changed, frozenset(old.keys() - new.keys())
 
 
-def file_diff(before: str, after: str) -> str:
-    """Return the difference of two files as a unified diff of bounded size, without secrets."""
+@dataclass(frozen=True)
+class FileDiff:
+    """A unified diff of bounded size, without secrets, and how many lines really come and go."""
+
+    text: str
+    more: int = 0
+    less: int = 0
+
+
+def file_diff(before: str, after: str) -> FileDiff:
+    """Return the difference of two files."""
     old, new = before.splitlines(), after.splitlines()
     lines = list(difflib.unified_diff(old, new, "frr.conf", "frr.conf", lineterm="", n=2))
     text = masked("\n".join(lines))
     if len(text) > DIFF_LONGEST:
         text = text[:DIFF_LONGEST].rpartition("\n")[0] + "\n... and more"
-    return text
-
-
-def line_counts(diff: str) -> tuple[int, int]:
-    """Return how many lines a unified diff adds and removes."""
-    lines = diff.splitlines()[2:]
-    return sum(line[:1] == "+" for line in lines), sum(line[:1] == "-" for line in lines)
+    begins = [line[:1] for line in lines[2:]]
+    return FileDiff(text, begins.count("+"), begins.count("-"))

@@ -12,7 +12,7 @@ from netop.common.journal import Journal
 from netop.common.messages import Message
 from netop.common.tally import Count, Level, Tally
 from netop.frr_templater.apply import Outcome
-from netop.frr_templater.plan import changed_names, line_counts
+from netop.frr_templater.plan import FileDiff, changed_names
 from netop.frr_templater.sentences import listed, reason_of
 from netop.frr_templater.state import Good
 
@@ -63,16 +63,15 @@ class Reloads:
             self.tally.set(Level.FRR_RESIDUALS, outcome.finding.residuals)
         self.tally.save()
 
-    def tell_change(self, new: Good, good: Good, part: str) -> None:
+    def tell_change(self, new: Good, good: Good, diff: FileDiff, part: str) -> None:
         """Tell of a change that FRR was seen to serve."""
-        more, less = line_counts(self.last.diff)
         changed, gone = changed_names(good.vrfs, new.vrfs)
         known = {vrf.name for vrf in good.vrfs}
         told = {"now": changed - known, "changed": changed & known, "no longer": gone}
         what = [f"{word} {listed(names)}" for word, names in told.items() if names]
         passes = f" and {self.last.passes} passes" if self.last.passes > 1 else ""
         self.journal.info(
-            f"frr.conf: {more} lines more, {less} less, reloaded and verified in "
+            f"frr.conf: {diff.more} lines more, {diff.less} less, reloaded and verified in "
             f"{self.last.seconds:.1f} s{passes}{part}: "
             f"{'; '.join(what) or 'template changed'}",
             message=Message.FRR_RELOADED,

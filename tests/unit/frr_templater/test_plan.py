@@ -15,13 +15,13 @@ from netop.common.edge import Field
 from netop.frr_templater import plan
 from netop.frr_templater.plan import (
     DELETED_AT_ONCE,
+    FileDiff,
     batches,
     changed_names,
     choose,
     expected,
     file_diff,
     ipv6_problems,
-    line_counts,
     missing,
     waiting_for,
 )
@@ -188,8 +188,9 @@ def test_changes_are_named() -> None:
 
 def test_the_diff_is_bounded() -> None:
     diff = file_diff("a\nb\n", "a\nc\nd\n")
-    assert line_counts(diff) == (2, 1)
-    assert line_counts(file_diff("a\n", "a\n")) == (0, 0)
+    assert (diff.more, diff.less) == (2, 1)
+    assert file_diff("a\n", "a\n") == FileDiff("")
     long = file_diff("", "\n".join(f"line {n}" for n in range(20_000)))
-    assert len(long) < plan.DIFF_LONGEST + 20
-    assert long.endswith("... and more")
+    assert len(long.text) < plan.DIFF_LONGEST + 20
+    assert long.text.endswith("... and more")
+    assert (long.more, long.less) == (20_000, 0), "all are counted"
