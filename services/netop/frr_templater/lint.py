@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from netop.frr_templater import hints
-from netop.frr_templater.configuration import Statement, bgp_instance, statements
+from netop.frr_templater.configuration import Statement, bgp_instance, parse_asn, statements
 
 _PREFIX_LIST = re.compile(r"(ip|ipv6) prefix-list (\S+)(?: seq (\d+))? (?:permit|deny) .+")
 _MATCH_LIST = re.compile(r"match (ip|ipv6) address prefix-list (\S+)")
@@ -182,7 +182,7 @@ class _Lint:
                     "so FRR refuses this line", harmless=True
                 )  # fmt: skip
         for written_asn, number in self._asns.items():
-            if asn is not None and written_asn != str(asn):
+            if asn is not None and parse_asn(written_asn) != asn:
                 reason = f"the default VRF has AS {written_asn}, config.yaml says {asn}"
                 self.issues.append(Issue(number, reason))
 

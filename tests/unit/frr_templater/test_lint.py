@@ -69,6 +69,7 @@ def test_neighbors_without_remote_as_are_told() -> None:
 
 def test_the_as_number_is_that_of_config_yaml() -> None:
     assert found("router bgp 64512 vrf default\n", asn=64512) == []
+    assert found("router bgp 1.10 vrf default\n", asn=65546) == []
     [issue] = found("router bgp 64512 vrf default\n", asn=64513)
     assert issue == "line 1: the default VRF has AS 64512, config.yaml says 64513"
 
