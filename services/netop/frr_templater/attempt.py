@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from netop.common.documents import DesiredVrf
 from netop.frr_templater.apply import Outcome
-from netop.frr_templater.deaths import WHOLE, Change
+from netop.frr_templater.deaths import WHOLE, Change, Deaths
 from netop.frr_templater.found import vrfs_in
-from netop.frr_templater.plan import FileDiff, changed_names
+from netop.frr_templater.plan import FileDiff, batches, changed_names
 from netop.frr_templater.sentences import reason_of
 from netop.frr_templater.state import Good, Refusal, digest
 from netop.frr_templater.target import Target
@@ -76,3 +76,14 @@ class Attempt:
         return tuple(
             (name, (vrfs.get(name), mark)) for name in sorted(changed | gone) for vrfs in named
         )
+
+
+def steps_to(target: Target, good: Good, deaths: Deaths) -> tuple[tuple[DesiredVrf, ...], ...]:
+    """Return the sets of VRFs to go through."""
+    if not good.proven and vrfs_in(good.text):
+        # The first of several would lack what is served and what nobody knows of.
+        return (target.vrfs,)
+    alone = deaths.suspects(target.vrfs, target.loaded.mark)
+    # Before FRR ended of anything, a first change is not taken apart.
+    new_template = good.template != target.loaded.mark and (good.proven or bool(alone))
+    return batches(good.vrfs, target.vrfs, new_template=new_template, alone=alone)

@@ -23,15 +23,16 @@ from netop.common.messages import Message
 from netop.common.problem import Problem
 from netop.common.tally import Tally
 from netop.frr_templater.apply import Applier, Finding, Outcome, look
-from netop.frr_templater.attempt import Attempt
+from netop.frr_templater.attempt import Attempt, steps_to
 from netop.frr_templater.deaths import Deaths
 from netop.frr_templater.differences import judge
 from netop.frr_templater.edits import Edits
 from netop.frr_templater.files import Files
 from netop.frr_templater.found import as_run, vrfs_in
 from netop.frr_templater.goal import Goal, goal_of, goal_to, goes_strictly
+from netop.frr_templater.kept import Kept, seen
 from netop.frr_templater.pause import Pause
-from netop.frr_templater.plan import batches, file_diff
+from netop.frr_templater.plan import file_diff
 from netop.frr_templater.reloads import Reloads
 from netop.frr_templater.sentences import (
     differs,
@@ -45,20 +46,6 @@ from netop.frr_templater.target import Target
 
 # Between two looks at an FRR that is not as it should be: it may be starting just now.
 SETTLE = 2.0
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What came of keeping: `vrfs` that FRR was seen to serve, None where nobody knows.
-
-    `again` is when to come back, in seconds; `settled` says that there is nothing else to
-    come of what is wanted now.
-    """
-
-    vrfs: tuple[DesiredVrf, ...] | None = None
-    problems: tuple[Problem, ...] = ()
-    again: float | None = None
-    settled: bool = True
 
 
 @dataclass
@@ -157,7 +144,7 @@ class Keeper:
             self._unsettled = self._unrepaired = ()
             self._save(trying=self._doubtful(good), mixed=False)
             self._foreign = differs(finding, good.tolerated)
-            return Kept(_seen(good), self._foreign)
+            return Kept(seen(good), self._foreign)
         if self._unsettled != finding.sentences():
             self._unsettled = finding.sentences()
             return Kept(problems=self._standing, again=SETTLE, settled=False)
@@ -199,7 +186,7 @@ class Keeper:
     async def _change(self, target: Target, good: Good, disk: str | None, *, due: bool) -> Kept:
         # A dead or hung FRR shall not be held against a text that it has not seen.
         await self.applier.frr.answers()
-        steps = _steps(target, good, self.deaths)
+        steps = steps_to(target, good, self.deaths)
         for number, vrfs in enumerate(steps, start=1):
             if number < len(steps) and not await target.passes(vrfs):
                 continue  # two that exclude each other, such as swapped VNIs, must go together
@@ -258,7 +245,7 @@ class Keeper:
                 f"put FRR back to the last good configuration: {why}",
                 message=Message.FRR_PUT_BACK,
             )
-            return Kept(_seen(good), self._foreign)
+            return Kept(seen(good), self._foreign)
         self.reloads.record(ReloadResult.FAILED, began, outcome, diff)
         return self._later(outcome)
 
@@ -287,7 +274,7 @@ class Keeper:
             return self._later(back)
         if new.template != good.template:
             self._save(mixed=False)
-        return Kept(_seen(good), again=self.pause.after_roll_back(), settled=False)
+        return Kept(seen(good), again=self.pause.after_roll_back(), settled=False)
 
     def _not_alive(self, attempt: Attempt, outcome: Outcome, reason: str) -> Kept:
         """Have FRR start anew with the last good file, and leave the other be for a while."""
@@ -339,19 +326,3 @@ class Keeper:
         good = self.state.good
         known = {wanted, good.text if good is not None else wanted}
         self.edits.rescue(disk, known, self.state)
-
-
-def _seen(good: Good) -> tuple[DesiredVrf, ...] | None:
-    """Return the VRFs that FRR serves with `good`; None where nobody knows."""
-    return good.vrfs if good.proven else None
-
-
-def _steps(target: Target, good: Good, deaths: Deaths) -> tuple[tuple[DesiredVrf, ...], ...]:
-    """Return the sets of VRFs to go through."""
-    if not good.proven and vrfs_in(good.text):
-        # The first of several would lack what is served and what nobody knows of.
-        return (target.vrfs,)
-    alone = deaths.suspects(target.vrfs, target.loaded.mark)
-    # Before FRR ended of anything, a first change is not taken apart.
-    new_template = good.template != target.loaded.mark and (good.proven or bool(alone))
-    return batches(good.vrfs, target.vrfs, new_template=new_template, alone=alone)

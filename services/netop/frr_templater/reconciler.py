@@ -16,10 +16,12 @@ from netop.common.names import LinkNames
 from netop.common.problem import Problem
 from netop.common.store import Store, remove_leftovers
 from netop.frr_templater.apply import Unit
+from netop.frr_templater.events import tell_life, tell_made, tell_served
 from netop.frr_templater.files import Files
 from netop.frr_templater.found import vrfs_in
 from netop.frr_templater.frr import DeadError, Frr, FrrError
-from netop.frr_templater.keeper import Keeper, Kept
+from netop.frr_templater.keeper import Keeper
+from netop.frr_templater.kept import Kept
 from netop.frr_templater.observe import View, observe, own_document
 from netop.frr_templater.plan import waiting_for
 from netop.frr_templater.reloads import NOT_RELOADED
@@ -82,7 +84,8 @@ class Templater:
         """Make one pass."""
         view = observe(self.store, self.files)
         self.journal.generation = view.desired.generation if view.desired else None
-        self._tell_made(view)
+        if view.loaded is not None and view.loaded.made:
+            tell_made(self.journal, self.files)
         problems = list(view.problems)
         wait = waiting_for(view.desired, view.links)
         kept, target, self._alive = Kept(), None, True
@@ -132,7 +135,7 @@ class Templater:
             return
         version = await self.frr.version()
         if self._life is not None:
-            self._tell_life(set(life) - set(self._life))
+            tell_life(self.journal, set(life) - set(self._life))
         remembered = self.keeper.state
         if version != remembered.frr:
             # Another FRR may take what this one refused.
@@ -148,15 +151,6 @@ class Templater:
                 self.keeper.prepare(view.disk)
         except OSError as error:
             problems.append(_disk_problem(error))
-
-    def _tell_life(self, new: set[tuple[str, int]]) -> None:
-        """Tell which daemons are new; of one that is gone and needed, `version` has told."""
-        if new:
-            self.journal.notice(
-                f"FRR started anew ({', '.join(sorted(name for name, _ in new))}); "
-                "looking what it serves",
-                message=Message.FRR_STARTED_ANEW,
-            )
 
     async def _target(self, view: View, wait: str, problems: list[Problem]) -> Target | None:
         """Return what to bring FRR to; None where that is not known just now."""
@@ -271,7 +265,7 @@ class Templater:
         if not self._put(document, problems):
             return self.backoff.next()
         self._served = document
-        self._tell_served(before, document)
+        tell_served(self.journal, before, document)
         return again
 
     def _put(self, document: Served, problems: list[Problem]) -> bool:
@@ -285,26 +279,6 @@ class Templater:
             self._looked = float("-inf")
             return False
         return True
-
-    def _tell_served(self, before: Served | None, after: Served) -> None:
-        """Tell of each VRF that FRR serves from now on, or no more."""
-        known = before.vrfs if before is not None else ()
-        for vrf in after.vrfs:
-            if vrf not in known:
-                what = "its route-maps" if vrf.vni is None else f"VNI {vrf.vni}"
-                sentence = f"VRF {vrf.name}: FRR serves {what}"
-                self.journal.info(sentence, message=Message.VRF_SERVED, vrf=vrf.name)
-        for name in sorted({vrf.name for vrf in known} - {vrf.name for vrf in after.vrfs}):
-            sentence = f"VRF {name}: FRR has let go of it"
-            self.journal.info(sentence, message=Message.VRF_GONE, vrf=name)
-
-    def _tell_made(self, view: View) -> None:
-        if view.loaded is not None and view.loaded.made:
-            self.journal.info(
-                f"made {self.files.template} from {self.files.configuration}, once; "
-                "from now on it is the one to edit",
-                message=Message.TEMPLATE_MADE,
-            )
 
     def _status(self, wait: str, target: Target | None, problems: list[Problem]) -> str:
         served = self._served
