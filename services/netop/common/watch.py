@@ -32,6 +32,9 @@ _CHANGES: tuple[type[FileSystemEvent], ...] = (
 )
 
 
+_LINKED_AT_MOST = 32
+
+
 class _Buffer(InotifyBuffer):
     """Forgets who was moved away.
 
@@ -115,7 +118,7 @@ class FileWatch(FileSystemEventHandler):
         concerned = any(self._concerns(path) for path in touched)
         # A directory that was made anew may have the number of the old one.
         gone = touched if isinstance(event, events.DirDeletedEvent) else ()
-        aimed = (concerned or relinked) and self._aim(gone)
+        aimed = self._aim(gone)
         if aimed or relinked or (concerned and not self._tells_of_an_entry(event)):
             self._changed()
 
@@ -150,12 +153,9 @@ class FileWatch(FileSystemEventHandler):
         Those that are `gone` are let go of first. Return whether anything had to be done.
         """
         with self._observer.lock:  # the observer's thread aims, and so does `start`
-            wanted = {self._nearest(path) for path in self._paths}
-            # The parents too: they tell when the directory itself is removed and made again.
-            wanted |= {directory.parent for directory in wanted}
-            wanted |= {place for place in holders(self._paths) if _is_directory(place)}
+            wanted = self._directories()
             before = dict(self._watches)
-            for directory in (self._watches.keys() - wanted) | (self._watches.keys() & gone):
+            for directory in (self._watches.keys() - set(wanted)) | (self._watches.keys() & gone):
                 self._drop(directory)
             for directory in wanted:
                 # Taken before it is watched: what is swapped in between is found the next time.
@@ -165,6 +165,20 @@ class FileWatch(FileSystemEventHandler):
                 if directory not in self._watches:
                     self._add(directory, identity)
             return before != self._watches
+
+    def _directories(self) -> tuple[Path, ...]:
+        """Return what to watch: of each path the nearest directory, and what holds its links.
+
+        The parents too: they tell when the directory itself is removed and made again. Links
+        come last, and not all of very many: each directory costs an inotify instance, of which
+        the kernel gives a user 128.
+        """
+        linked = sorted(holders(self._paths))[:_LINKED_AT_MOST]
+        found: dict[Path, None] = {}
+        for paths in (self._paths, linked):
+            nearest = [self._nearest(path) for path in paths]
+            found |= dict.fromkeys((*nearest, *(directory.parent for directory in nearest)))
+        return tuple(found)
 
     def _add(self, directory: Path, identity: object) -> None:
         try:

@@ -114,6 +114,46 @@ def test_what_stands_behind_a_link_is_watched(tmp_path: Path, watched: str, lead
         watch.stop()
 
 
+@pytest.mark.parametrize("change", [swap, make_anew])
+def test_a_directory_behind_a_link_may_be_another_one(
+    tmp_path: Path, change: Callable[[Path, Path], None]
+) -> None:
+    told = threading.Semaphore(0)
+    (repository := tmp_path / "data" / "repository").mkdir(parents=True)
+    (tmp_path / "config.yaml").symlink_to(repository / "config.yaml")
+    watch = FileWatch([tmp_path / "config.yaml"], told.release)
+    watch.start()
+    try:
+        (repository / "config.yaml").write_text("it leads somewhere only now")
+        assert told.acquire(timeout=60)
+        for number in range(2):
+            (aside := tmp_path / str(number)).mkdir()
+            change(repository, aside)
+            assert told.acquire(timeout=60)
+            quiet(told)
+            (repository / "config.yaml").write_text(f"{number}")
+            assert told.acquire(timeout=60), "the file in the new one"
+    finally:
+        watch.stop()
+
+
+def test_very_many_links_do_not_use_up_what_watches_the_directory(tmp_path: Path) -> None:
+    told = threading.Semaphore(0)
+    (manifests := tmp_path / "manifests").mkdir()
+    for number in range(300):
+        (there := tmp_path / "sets" / str(number)).mkdir(parents=True)
+        (there / "a.yaml").write_text("")
+        (manifests / f"{number}.yaml").symlink_to(there / "a.yaml")
+    watch = FileWatch([manifests], told.release)
+    watch.start()
+    try:
+        quiet(told)
+        (manifests / "new.yaml").write_text("")
+        assert told.acquire(timeout=60)
+    finally:
+        watch.stop()
+
+
 def test_a_linked_manifest_is_watched(tmp_path: Path) -> None:
     told = threading.Semaphore(0)
     lay(tmp_path, "1", "current")
