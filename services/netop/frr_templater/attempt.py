@@ -71,7 +71,8 @@ class Attempt:
         # What is served of an older template, or by another operator, cannot be taken apart.
         served = good.template != mark and (good.vrfs or vrfs_in(good.text))
         if served or not (changed or gone):
-            return ((WHOLE, (None, mark)),)
+            of_template = good.proven and good.template != mark
+            return ((WHOLE, (None, mark if of_template else self.target.frame)),)
         named = [{vrf.name: vrf for vrf in vrfs} for vrfs in versions]
         return tuple(
             (name, (vrfs.get(name), mark)) for name in sorted(changed | gone) for vrfs in named

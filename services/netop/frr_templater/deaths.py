@@ -66,13 +66,21 @@ class Deaths:
         wait = 0.0 if times == 1 else min(LONGEST, FIRST * 10.0 ** (times - 2))
         return self.clock() + wait
 
-    def wait(self, mark: str) -> Death | None:
-        """Return why nothing at all is to be tried just now with that template, or None."""
+    def wait(self, vrfs: Iterable[DesiredVrf], mark: str, frame: str) -> Death | None:
+        """Return why nothing at all is to be tried just now on the way to these, or None.
+
+        `mark` is the template's digest and `frame` that of the text apart from policies. All
+        wait only as long as something of which FRR ended is still wanted.
+        """
         now, whole = self.clock(), self._of.get(WHOLE)
-        if self._all is not None and self._all.until > now:
+        wanted = set(self.suspects(vrfs, mark)) - {WHOLE}
+        if whole is not None and {(None, mark), (None, frame)}.intersection(whole.versions):
+            if whole.until > now:
+                return whole
+            wanted.add(WHOLE)
+        if self._all is not None and self._all.until > now and self._row & wanted:
             return self._all
-        known = whole is not None and whole.until > now and (None, mark) in whole.versions
-        return whole if known else None
+        return None
 
     def held(self) -> dict[str, Death]:
         """Return by VRF what has to wait now."""

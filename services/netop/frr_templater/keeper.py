@@ -118,7 +118,7 @@ class Keeper:
     ) -> Kept | None:
         """Keep FRR where it is as long as `text` is not to be tried; None where it may be."""
         refusal = self.state.refusal(digest(text))
-        death = self.deaths.wait(target.loaded.mark)
+        death = self.deaths.wait(target.intent.vrfs, target.loaded.mark, target.frame)
         if refusal is not None:
             problem = refused(refusal.reason)
         elif death is not None:

@@ -217,7 +217,7 @@ class Templater:
         due = self.clock() - self._looked >= LOOK_AGAIN
         if target is not None:
             kept = await self.keeper.serve(target, view.disk, due=due)
-        elif view.ours:
+        elif view.ours and not self._halfway(view.disk):
             kept = await self.keeper.keep(view.disk, due=due)
         else:
             kept = Kept(problems=self._ill)
@@ -225,6 +225,12 @@ class Templater:
             self._looked = self.clock()
         # Our own reloads do not make another life of it, but a crash meanwhile does.
         return kept
+
+    def _halfway(self, disk: str | None) -> bool:
+        """Say whether frr.conf is on the way to a target: FRR may serve what is new in it."""
+        state = self.keeper.state
+        unproven = state.good is not None and disk != state.good.text
+        return unproven and disk is not None and state.ours(disk)
 
     async def _tidied(self, links: Links, kept: Kept) -> Kept:
         good = self.keeper.state.good

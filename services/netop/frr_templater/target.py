@@ -16,7 +16,7 @@ from netop.frr_templater.frr import Frr
 from netop.frr_templater.hints import Value, written
 from netop.frr_templater.plan import choose, ipv6_problems
 from netop.frr_templater.render import Intent, missing_values, render
-from netop.frr_templater.state import State
+from netop.frr_templater.state import State, digest
 from netop.frr_templater.template import TemplateError
 
 
@@ -37,6 +37,13 @@ class Target:
     def wish(self) -> object:
         """What people have asked for: the same wish may lead to several targets."""
         return self.generation, self.loaded.mark
+
+    @property
+    def frame(self) -> str:
+        """What is known again by it: the text apart from the VRFs' policies."""
+        intent = self.intent
+        vnis = [(vrf.name, vrf.vni) for vrf in intent.vrfs]
+        return digest(self.loaded.mark, intent.router_id, intent.host_router_id, vnis)
 
     async def passes(self, vrfs: tuple[DesiredVrf, ...]) -> bool:
         """Return whether a step stands every check that needs no running FRR."""

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 
 from netop.frr_templater.deaths import LONGEST, Deaths
 from netop.frr_templater.files import Files
-from tests.unit.frr_templater.fakes import Node, lines_of, vrf
+from tests.unit.frr_templater.fakes import Node, lines_of, links, vrf
 
 RED, BLUE = vrf("red", 5001), vrf("blue", 5002, 10, 20)
 HOUR = 3600.0
@@ -53,7 +55,7 @@ def test_it_waits_longer_each_time_and_not_for_ever() -> None:
         deaths.add([("red", (RED, "mark"))], "why")
         waits.append(deaths.held()["red"].until if deaths.held() else 0.0)
         assert deaths.left() == (waits[-1] or None)
-        assert deaths.wait("mark") is None, "all others go on"
+        assert deaths.wait([], "mark", "frame") is None, "all others go on"
     assert waits == [0.0, 60.0, 600.0, 6000.0, LONGEST, LONGEST, LONGEST]
     time = LONGEST
     assert deaths.held() == {}, "it may be tried"
@@ -69,13 +71,16 @@ def test_it_waits_longer_each_time_and_not_for_ever() -> None:
 def test_all_wait_where_frr_ends_of_one_after_the_other() -> None:
     deaths = Deaths(lambda: 0.0)
     waits: list[float | None] = []
+    wanted = [vrf("b", 1), vrf("d", 1)]
     for name in ("a", "a", "b", "c"):
         deaths.add([(name, (vrf(name, 1), "mark"))], "why")
-        found = deaths.wait("mark")
+        found = deaths.wait([vrf("a", 1), *wanted], "mark", "frame")
         waits.append(found.until if found is not None else None)
     assert waits == [None, None, 60.0, 600.0]
+    assert deaths.wait(wanted, "mark", "frame") is not None
+    assert deaths.wait(wanted[1:], "mark", "frame") is None, "what it was is not wanted any more"
     deaths.survived([("d", (vrf("d", 1), "mark"))])
-    assert deaths.wait("mark") is None
+    assert deaths.wait(wanted, "mark", "frame") is None
 
 
 async def test_a_repair_in_between_does_not_make_it_forget(node: Node) -> None:
@@ -87,6 +92,29 @@ async def test_a_repair_in_between_does_not_make_it_forget(node: Node) -> None:
     assert died[3] - died[2] > 599
     assert node.served == {"blue": 5002}
     assert lines_of(node.text) == node.frr.running, "blue is repaired each time"
+
+
+async def test_nothing_waits_for_what_nobody_wants_any_more(node: Node) -> None:
+    node.frr.deadly = "^vni 60"
+    node.want(2, BLUE, *(vrf(f"v{number}", 6000 + number) for number in range(5)))
+    assert len(await deaths_within(node, 3 * HOUR)) > 4
+    node.want(3, BLUE)
+    await deaths_within(node, 60)
+    node.want(4, BLUE, vrf("green", 7))
+    assert await deaths_within(node, 120) == []
+    assert node.served == {"blue": 5002, "green": 7}
+
+
+async def test_nothing_waits_for_a_router_id_that_was_taken_back(node: Node) -> None:
+    node.frr.deadly = "192.0.2.99"
+    moved = dataclasses.replace(links(1, ("blue", 5002)), router_id=IPv4Address("192.0.2.99"))
+    node.put(moved)
+    assert len(await deaths_within(node, 1000)) == 4
+    node.want(2, BLUE)
+    await deaths_within(node, 60)
+    node.want(3, BLUE, vrf("green", 7))
+    assert await deaths_within(node, 120) == []
+    assert node.served == {"blue": 5002, "green": 7}
 
 
 async def test_another_version_of_frr_gets_a_chance_at_once(node: Node) -> None:

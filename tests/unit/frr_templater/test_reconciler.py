@@ -884,6 +884,26 @@ async def test_a_crash_at_any_line_leaves_what_the_next_start_repairs(tmp_path: 
         assert point > 4
 
 
+async def test_after_a_crash_frr_loses_nothing_while_the_target_is_unknown(tmp_path: Path) -> None:
+    point, survived = 0, False
+    while not survived:
+        point += 1
+        root = tmp_path / str(point)
+        root.mkdir()
+        node = Node(root)
+        node.want(1, BLUE)
+        await node.settle()
+        node.want(2, BLUE, RED)
+        survived = await _run_until(node, point)
+        before = node.frr.bindings()
+        node.start()
+        node.put(desired(3, BLUE, RED))
+        for _ in range(2):
+            await node.templater.reconcile()
+        assert node.frr.bindings() == before, f"killed at {point}"
+    assert point > 4
+
+
 async def test_a_crash_at_any_line_leaves_no_line_of_a_template_that_is_taken_back(
     tmp_path: Path,
 ) -> None:
