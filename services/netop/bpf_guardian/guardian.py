@@ -53,6 +53,7 @@ class Guardian:
     backoff: Backoff = field(default_factory=Backoff)
     tally: Tally = field(default_factory=Tally)
     router: Router | None = None
+    _wishes: Wishes = field(default_factory=Wishes)
     _links: LinkTable = field(default_factory=dict)
     _held: dict[int, int] = field(default_factory=dict)
     _wanted: tuple[str, ...] = ()
@@ -79,13 +80,12 @@ class Guardian:
 
     async def reconcile(self) -> Report:
         """Look at what changed, put right what is wrong, publish, and report."""
-        wishes = self.wishes.read()
-        self.journal.generation = wishes.generation or None
-        outcome = Outcome(wishes)
+        outcome = Outcome(self._wishes)
         changes = self.take_changes()
         retired: Router | None = None
         try:
-            wishes = self._with_carried(wishes)
+            self._wishes = wishes = self._wanted_now()
+            self.journal.generation = wishes.generation or None
             outcome = Outcome(wishes)
             names = (*wishes.names, *self.grace.lingering(wishes.names, self.clock()))
             looked_at = self._look(changes, names)
@@ -107,20 +107,19 @@ class Guardian:
             retired.close()
         return self._tell(outcome)
 
-    def _with_carried(self, wishes: Wishes) -> Wishes:
-        """Add what had our filter at the start, where nobody can say that it is not wanted.
-
-        After a restart a source that is damaged has no earlier content to count instead.
+    def _wanted_now(self) -> Wishes:
+        """Return what is wanted, and what had our filter at the start where nobody can say
+        that it is not: after a restart a source that is damaged has no earlier content.
         """
-        if wishes.known:
-            return wishes
         if self._carried is None:
             links = self.kernel.links()
             places = self.kernel.places(sorted(links))
             self._carried = tuple(links[index].name for index in places if places[index].ours)
+        wishes = self.wishes.read(self._carried)
         # What links.json has once named is its own to let go of.
-        self._carried = tuple(name for name in self._carried if name not in wishes.owners)
-        return wishes.carrying(self._carried)
+        linked = wishes.owners.keys() & set(wishes.names)
+        self._carried = tuple(name for name in self._carried if name not in linked)
+        return wishes if wishes.known else wishes.carrying(self._carried)
 
     def _look(self, changes: Changes, names: tuple[str, ...]) -> frozenset[int]:
         """Return the interfaces to look at: those that events named, or else all of them."""

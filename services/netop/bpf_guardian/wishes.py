@@ -64,11 +64,15 @@ class WishReader:
     _links: Links | None = None
     _interfaces: tuple[str, ...] | None = None
 
-    def read(self) -> Wishes:
-        """Return what is wanted now. A node may have both sources, either or none."""
+    def read(self, carried: Iterable[str] = ()) -> Wishes:
+        """Return what is wanted now. A node may have both sources, either or none.
+
+        `carried` had the program at the start, for one of the two.
+        """
         problems: list[Problem] = []
         linked = self._read_links(problems)
-        configured = self._read_config(problems)
+        own = wanted_names(self._links, ())
+        configured = self._read_config(problems, [name for name in carried if name not in own])
         return Wishes(
             names=wanted_names(self._links, self._interfaces or ()),
             owners={
@@ -93,10 +97,11 @@ class WishReader:
             problems.append(Problem("links.json", str(error), remedy=remedy, message=message))
         return self._links is not None
 
-    def _read_config(self, problems: list[Problem]) -> bool:
+    def _read_config(self, problems: list[Problem], carried: Iterable[str]) -> bool:
+        known = self._interfaces
         try:
             # Nothing but these: what else has become wrong is crd-watcher's to judge.
-            before = Settings(bpf_interfaces=self._interfaces or ())
+            before = Settings(bpf_interfaces=tuple(carried) if known is None else known)
             settings = read_settings(self.config, before)
         except FileNotFoundError:
             # A node that is not provisioned yet, or the file of one that is was removed.

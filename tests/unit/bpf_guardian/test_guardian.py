@@ -409,7 +409,7 @@ async def test_restart_goes_on_with_program_and_counters(world: World) -> None:
     assert world.router.info == before
     assert world.compiler.compiled == ["version 1\n"]
     assert read_counts(world.libbpf, world.router, DECISIONS)[0].packets == 1
-    assert world.kernel.log == ["links"]  # nothing was attached anew
+    assert world.kernel.log == ["links", "links"]  # nothing was attached anew
     assert len(world.keeper.stored) == 5
 
 
@@ -519,7 +519,7 @@ async def test_source_that_differs_in_comments_survives_a_restart(world: World) 
     assert set(world.programs().values()) == {exchanged.id}
     assert read_counts(world.libbpf, world.router, DECISIONS)[0].packets == 1
     assert len(world.compiler.compiled) == 2
-    assert world.kernel.log == ["links"]
+    assert world.kernel.log == ["links", "links"]
 
 
 async def test_counters_of_another_layout_start_anew(world: World) -> None:
@@ -777,13 +777,16 @@ async def test_restart_beside_damaged_sources_takes_the_program_from_nobody(worl
 async def test_restart_beside_a_damaged_configuration_keeps_what_only_it_may_have_named(
     world: World, left: str | None, told: str
 ) -> None:
-    """Links of provisioning's own VRFs have names like those of links.json."""
+    """Links of provisioning's own VRFs have names like those of links.json, and some of a
+    VRF's links are not in it.
+    """
     world.kernel.table |= MANAGEMENT
-    world.configure("br.mgmt_vrf", "vx.200", "mgmt0")
+    world.kernel.table[30] = KernelLink(30, "dv.red", "veth")
+    world.configure("br.mgmt_vrf", "vx.200", "mgmt0", "dv.red")
     world.publish_links()
     await world.pass_()
     before = world.programs()
-    assert len(before) == 6
+    assert len(before) == 7
     config = world.root / "config.yaml"
     config.unlink() if left is None else config.write_text(left)
     world.restart()
@@ -796,8 +799,8 @@ async def test_restart_beside_a_damaged_configuration_keeps_what_only_it_may_hav
     await world.pass_()
     world.clock.now += GRACE
     report = await world.pass_()
-    assert set(world.programs()) == {"br.mgmt_vrf", "vx.200", "mgmt0"}
-    assert "on 3 of 3 interfaces" in report.status, "links.json is believed all the same"
+    assert set(world.programs()) == {"br.mgmt_vrf", "vx.200", "mgmt0", "dv.red"}
+    assert "on 4 of 4 interfaces" in report.status, "links.json is believed all the same"
 
 
 async def test_node_without_config_yaml_is_not_blamed_for_it(world: World) -> None:
@@ -830,13 +833,16 @@ async def test_restart_without_links_json_leaves_the_links_of_vrfs_as_they_are(
         ("bpfInterfaces:", "bpfInterfaces: is empty; write [] to mean that"),
     ],
 )
+@pytest.mark.parametrize("restarted", [False, True])
 async def test_slip_that_leaves_no_interface_takes_the_program_from_nobody(
-    world: World, left: str, told: str
+    world: World, left: str, told: str, *, restarted: bool
 ) -> None:
     world.configure("mgmt0")
     await world.pass_()
     config = world.root / "config.yaml"
     config.write_text(f"{left}\n")
+    if restarted:
+        world.restart()
     await world.pass_()
     world.clock.now += GRACE
     report = await world.pass_()
