@@ -139,11 +139,15 @@ def test_temporary_files_wake_nobody(tmp_path: Path) -> None:
     document = tmp_path / "doc.json"
     changes: list[int] = []
     watch = FileWatch([document], lambda: changes.append(1))
-    watch.on_any_event(FileCreatedEvent(str(tmp_path / ".doc.json.tmp")))
-    watch.on_any_event(FileModifiedEvent(str(tmp_path / "another.json")))
-    assert changes == []
-    watch.on_any_event(FileMovedEvent(str(tmp_path / ".doc.json.tmp"), str(document)))
-    assert changes == [1]
+    watch.start()  # the first look of one that was not finds directories to watch
+    try:
+        watch.on_any_event(FileCreatedEvent(str(tmp_path / ".doc.json.tmp")))
+        watch.on_any_event(FileModifiedEvent(str(tmp_path / "another.json")))
+        assert changes == []
+        watch.on_any_event(FileMovedEvent(str(tmp_path / ".doc.json.tmp"), str(document)))
+        assert changes == [1]
+    finally:
+        watch.stop()
 
 
 def test_the_ping_follows_systemds_interval() -> None:
