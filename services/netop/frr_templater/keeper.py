@@ -142,7 +142,7 @@ class Keeper:
         finding = await look(self.applier.frr, self._goal_of(good))
         if finding.reached:
             self._unsettled = self._unrepaired = ()
-            self._save(trying=self._doubtful(good), mixed=False)
+            self._hold(trying=self._doubtful(good), mixed=False)
             self._foreign = differs(finding, good.tolerated)
             return Kept(seen(good), self._foreign)
         if self._unsettled != finding.sentences():
@@ -180,7 +180,8 @@ class Keeper:
         verdict = judge(await self.applier.frr.differences(text, running), ())
         good = Good(text, "", (), tolerated=tuple(str(item) for item in verdict.foreign))
         trying = parts.union(vrfs_in(text), self.state.trying)
-        self._save(good=good, trying=tuple(sorted(trying)))
+        state = dataclasses.replace(self.state, good=good, trying=tuple(sorted(trying)))
+        self.memory.save(state)
         return good
 
     async def _change(self, target: Target, good: Good, disk: str | None, *, due: bool) -> Kept:
@@ -273,7 +274,7 @@ class Keeper:
         if not back.reached:
             return self._later(back)
         if new.template != good.template:
-            self._save(mixed=False)
+            self._hold(mixed=False)
         return Kept(seen(good), again=self.pause.after_roll_back(), settled=False)
 
     def _not_alive(self, attempt: Attempt, outcome: Outcome, reason: str) -> Kept:
@@ -295,8 +296,9 @@ class Keeper:
     def _goal_of(self, good: Good) -> Goal:
         return goal_of(good, self.state.trying, strict=self.state.mixed)
 
-    def _save(self, **changes: Any) -> None:
-        self.memory.save(dataclasses.replace(self.state, **changes))
+    def _hold(self, **changes: Any) -> None:
+        # What was seen of FRR is so, also where the disk cannot take it.
+        self.memory.hold(dataclasses.replace(self.state, **changes))
 
     def _write(self, new: Good, others: Iterable[DesiredVrf]) -> None:
         """Replace frr.conf; `others` are VRFs that FRR may have, or get, a part of."""
@@ -314,7 +316,7 @@ class Keeper:
         tolerated = tuple(str(item) for item in finding.verdict.foreign)
         good = dataclasses.replace(good, tolerated=tolerated)
         mixed = self.state.mixed and not strict
-        self._save(good=good, trying=self._doubtful(good), mixed=mixed)
+        self._hold(good=good, trying=self._doubtful(good), mixed=mixed)
         self._foreign, self._unrepaired = differs(finding, tolerated), ()
         self.backoff.reset()
 

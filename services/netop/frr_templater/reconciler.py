@@ -52,6 +52,7 @@ class Templater:
     journal: Journal
     clock: Callable[[], float]
     backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, longest=60.0))
+    saving: Backoff = field(default_factory=lambda: Backoff(first=1.0, longest=60.0))
     stanzas: Stanzas = field(init=False)
     _served: Served | None = None
     _found_served: Served | None = None
@@ -111,11 +112,23 @@ class Templater:
         if target is not None:
             self._wrong = target.problems
         self._ill = kept.problems
+        unsaved = self._save_again(problems)
         # What nobody has looked at is not well again.
         problems = list(dict.fromkeys((*problems, *self._wrong, *self._ill)))
         retry = self._publish(target, kept, problems, kept.again)
         self.journal.standing(conditions(problems))
-        return Report(self._status(wait, target, problems), self._in_time(retry))
+        delays = [delay for delay in (self._in_time(retry), unsaved) if delay is not None]
+        return Report(self._status(wait, target, problems), min(delays, default=None))
+
+    def _save_again(self, problems: list[Problem]) -> float | None:
+        """Save what the disk could not take before; return when to try once more."""
+        try:
+            self.keeper.memory.save(self.keeper.state)
+        except OSError as error:
+            problems.append(_disk_problem(error))
+            return self.saving.next()
+        self.saving.reset()
+        return None
 
     def _in_time(self, retry: float | None) -> float | None:
         """Return when to come back, so that no look at FRR comes too late."""
@@ -139,7 +152,7 @@ class Templater:
         remembered = self.keeper.state
         if version != remembered.frr:
             # Another FRR may take what this one refused.
-            self.keeper.memory.save(dataclasses.replace(remembered, frr=version, refusals=()))
+            self.keeper.memory.hold(dataclasses.replace(remembered, frr=version, refusals=()))
             self.keeper.deaths.another_frr()
         self._life = life
         self._looked = float("-inf")
@@ -158,7 +171,7 @@ class Templater:
             return None
         links = view.links
         remembered = self.keeper.state
-        self.keeper.memory.save(
+        self.keeper.memory.hold(
             dataclasses.replace(
                 remembered,
                 router_id=links.router_id or remembered.router_id,

@@ -122,6 +122,7 @@ class StateFile:
 
     path: Path
     state: State = field(default_factory=State)
+    _saved: State = field(default_factory=State)
 
     @property
     def good_path(self) -> Path:
@@ -146,23 +147,27 @@ class StateFile:
             self.state = dataclasses.replace(self.state, good=known)
         except FieldError as error:
             problems.append(f"{self.good_path}: is damaged and is made anew: {error}")
+        self._saved = self.state
         return tuple(problems)
 
     def save(self, state: State) -> None:
         """Remember `state`; raises OSError, and then the old one stays on disk and here.
 
         A new last good configuration is written first: after a crash between the two the
-        rest is older, which only makes the next start look closer.
+        rest is older, which only makes the next start look closer. What was only held before
+        is saved with it.
         """
-        if state.good is not None and state.good != self.state.good:
+        if state.good is not None and state.good != self._saved.good:
             _write(self.good_path, state.good)
+            self._saved = dataclasses.replace(self._saved, good=state.good)
             self.state = dataclasses.replace(self.state, good=state.good)
-        if state != self.state:
+        if state != self._saved:
             _write(self.path, dataclasses.replace(state, good=None))
-            self.state = state
+            self._saved = state
+        self.state = state
 
     def hold(self, state: State) -> None:
-        """Remember `state` all the same where it cannot be saved.
+        """Remember `state` all the same where it cannot be saved, until it can.
 
         For what may be forgotten at the next start: that costs another attempt, no more.
         """

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -275,3 +276,46 @@ async def test_a_disk_that_cannot_take_the_way_back_does_not_have_frr_reloaded_i
     await live(node)
     assert lines_of(node.text) == node.frr.running == lines_of(good)
     assert node.served == {"blue": 5002}
+
+
+async def test_what_was_proven_and_cannot_be_saved_is_told_and_not_reloaded_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the large file of the memory does not fit any more, and the small one does."""
+    replace, full, good_json = os.replace, [True], node.root / "state" / "good.json"
+
+    def replacing(source: str, target: str) -> None:
+        if full[0] and Path(target) == good_json:
+            raise OSError(28, "No space left on device", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replacing)
+    node.want(2, BLUE, RED)
+    for _ in range(20):
+        # Its own write of frr.conf and systemd wake it at once.
+        report = await node.templater.reconcile()
+    assert node.frr.reloads == 1 + 1
+    assert node.served == {"blue": 5002, "red": 5001}
+    assert "good.json: cannot be written: No space left on device" in report.status
+    assert report.retry is not None
+    assert "vni 5001" not in good_json.read_text()
+    full[0] = False
+    assert await node.settle() == "2 VRFs served, generation 2"
+    assert "vni 5001" in good_json.read_text()
+    assert node.frr.reloads == 1 + 1
+
+
+async def test_a_full_disk_does_not_keep_an_frr_that_came_back_empty_from_being_filled(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: str, target: str) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(os, "replace", full)
+    node.frr.lives += 1
+    node.frr.number = "10.9"
+    node.frr.running = {line for line in node.frr.running if "dv.blue" not in line[1]}
+    for _ in range(5):
+        await node.templater.reconcile()
+        node.time += 3
+    assert lines_of(node.text) == node.frr.running
