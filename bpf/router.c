@@ -359,13 +359,22 @@ static __always_inline bool ipv6_equal(const __be32 *word, const struct in6_addr
 	       word[3] == other[3];
 }
 
+/*
+ * As with the TTL, but there is no checksum of its own that would even it out: one over the
+ * whole packet has to follow. Where there is none, the helper does nothing.
+ */
+static __always_inline void ipv6_lower_hop_limit(struct __sk_buff *skb, struct ipv6hdr *ip)
+{
+	ip->hop_limit--;
+	bpf_csum_update(skb, __constant_htons(0xffff - 1));
+}
+
 static __always_inline enum decision route_ipv6(struct __sk_buff *skb, __u32 port)
 {
 	struct ipv6hdr *ip = network_header(skb, sizeof(*ip));
 	struct bpf_fib_lookup route = {.family = FAMILY_IPV6, .ifindex = port};
 	struct in6_addr destination;
 	__u32 packet;
-	__u8 hops;
 	long result;
 
 	if (!ip || ip->version != 6)
@@ -381,7 +390,6 @@ static __always_inline enum decision route_ipv6(struct __sk_buff *skb, __u32 por
 	if (ipv6_stays(&ip->saddr) || ipv6_stays(&ip->daddr))
 		return PASSED_MARTIAN;
 
-	hops = ip->hop_limit - 1;
 	destination = ip->daddr;
 	route.flowinfo = *(__be32 *)ip & __constant_htonl(0x0fffffff);
 	route.l4_protocol = ip->nexthdr;
@@ -403,14 +411,11 @@ static __always_inline enum decision route_ipv6(struct __sk_buff *skb, __u32 por
 	}
 	if (!segments_fit(skb, route.l4_protocol, route.ifindex))
 		return PASSED_TOO_BIG;
-	/* No checksum of its own, so one over the whole packet has to follow the change. */
-	if (!send_to(&route) ||
-	    bpf_skb_store_bytes(skb, ETH_HLEN + offsetof(struct ipv6hdr, hop_limit), &hops,
-				sizeof(hops), BPF_F_RECOMPUTE_CSUM))
+	if (!send_to(&route))
 		return PASSED_UNWRITABLE;
-	ip = network_header(skb, sizeof(*ip));
-	if (ip && result == BPF_FIB_LKUP_RET_SUCCESS)
+	if (result == BPF_FIB_LKUP_RET_SUCCESS)
 		address_frame(ip, &route);
+	ipv6_lower_hop_limit(skb, ip);
 	return FORWARDED;
 }
 

@@ -29,8 +29,8 @@ SENT = [
 
 
 @contextmanager
-def attached(bench: Bench) -> Iterator[None]:
-    rtnetlink, index = Rtnetlink(), socket.if_nametoindex("in")
+def attached(bench: Bench, interface: str = "in") -> Iterator[None]:
+    rtnetlink, index = Rtnetlink(), socket.if_nametoindex(interface)
     assert not filters.attach(rtnetlink, [index], bench.router.descriptor).refused
     try:
         yield

@@ -70,7 +70,7 @@ DECISION_MEANINGS: dict[Decision, str] = {
     Decision.PASSED_NO_NEIGHBOUR: "host on the link not resolved: the stack asks for it",
     Decision.PASSED_TOO_BIG: "larger than the MTU: the stack fragments or answers",
     Decision.PASSED_LOOKUP_FAILED: "the route lookup failed",
-    Decision.PASSED_UNWRITABLE: "the packet could not be changed",
+    Decision.PASSED_UNWRITABLE: "the kernel would not have the packet sent",
 }
 
 FIB_MEANINGS: dict[FibResult, str] = {
