@@ -52,9 +52,9 @@ def packet(frame: bytes) -> tuple[bytes, bytes]:
     return frame[: 54 + int.from_bytes(frame[18:20], "big")], frame[38:54]
 
 
-def arrival(frame: bytes) -> bytes:
-    """Send a frame to `in`, and return the one that arrives behind `out`."""
-    sent, destination = packet(frame)
+def arrival(frame: bytes, inner: bytes | None = None) -> bytes:
+    """Send a frame to `in`, and return what arrives of it, or of the one in it, behind `out`."""
+    sent, destination = packet(inner or frame)
     with listening("out-peer") as out, listening("in-peer") as sender:
         sender.send(frame)
         while True:

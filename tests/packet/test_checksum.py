@@ -22,7 +22,7 @@ from netop.bpf_guardian.program import RoutedBy, clear_port, set_port
 from netop.bpf_guardian.rtnetlink import Rtnetlink
 from tests.packet.conftest import Bench
 from tests.packet.namespace import run
-from tests.packet.test_arrival import attached, listening, packet
+from tests.packet.test_arrival import arrival, attached
 from tests.packet.test_decisions import IN, packet4
 
 TUNNEL = bytes.fromhex("020000000006")
@@ -100,12 +100,7 @@ def test_a_checksum_over_the_whole_packet_stays_right(
         inner = packet4(inner, {8: hops})
     else:
         inner = ethernet(TUNNEL, family, ipv6("fd00:c::1", "fd00:11::3", PAYLOAD, hops=hops))
-    with listening("out-peer") as out, listening("in-peer") as sender:
-        sender.send(in_vxlan(inner))
-        while True:
-            got = out.recv(2000)
-            if got[12:14] == struct.pack("!H", family) and packet(got)[1] == packet(inner)[1]:
-                break
+    got = arrival(in_vxlan(inner), inner)
     assert bench.decisions()[Decision.FORWARDED].packets == 1
     told = probe[b"seen"][ctypes.c_uint16(socket.htons(family))].value
     assert told != NOT_THERE, "no checksum over the whole packet came through"

@@ -865,10 +865,7 @@ async def test_a_crash_at_any_line_leaves_what_the_next_start_repairs(tmp_path: 
         while True:
             point += 1
             root = tmp_path / f"{refused or 'taken'}-{point}"
-            root.mkdir()
-            node = Node(root)
-            node.want(1, BLUE)
-            await node.settle()
+            node = await _serving_blue(root)
             node.frr.refused = refused
             node.want(2, BLUE, RED)
             survived = await _run_until(node, point)
@@ -888,11 +885,7 @@ async def test_after_a_crash_frr_loses_nothing_while_the_target_is_unknown(tmp_p
     point, survived = 0, False
     while not survived:
         point += 1
-        root = tmp_path / str(point)
-        root.mkdir()
-        node = Node(root)
-        node.want(1, BLUE)
-        await node.settle()
+        node = await _serving_blue(tmp_path / str(point))
         node.want(2, BLUE, RED)
         survived = await _run_until(node, point)
         before = node.frr.bindings()
@@ -911,11 +904,7 @@ async def test_a_crash_at_any_line_leaves_no_line_of_a_template_that_is_taken_ba
     point, survived = 0, False
     while not survived:
         point += 1
-        root = tmp_path / str(point)
-        root.mkdir()
-        node = Node(root)
-        node.want(1, BLUE)
-        await node.settle()
+        node = await _serving_blue(tmp_path / str(point))
         good, template = node.text, node.files.template.read_text()
         node.frr.refused = "203.0.113.0"
         node.files.template.write_text(template + taken + refused)
@@ -1001,6 +990,14 @@ async def test_what_no_reload_takes_away_is_told_and_not_tried_for_ever(
         node.time += 900
         await node.settle()
     assert node.frr.reloads == reloads
+
+
+async def _serving_blue(root: Path) -> Node:
+    root.mkdir()
+    node = Node(root)
+    node.want(1, BLUE)
+    await node.settle()
+    return node
 
 
 async def _run_until(node: Node, point: int) -> bool:
